@@ -1,0 +1,25 @@
+"""Values that several commands parse alike."""
+
+from __future__ import annotations
+
+import click
+
+
+def comma_names(text: str) -> tuple[str, ...]:
+    """`a, b` as ("a", "b")."""
+    return tuple(filter(None, (part.strip() for part in text.split(","))))
+
+
+def weighted_names(text: str) -> tuple[tuple[str, float], ...]:
+    """`kr:3,eu` as (("kr", 3.0), ("eu", 1.0)). Raises click.BadParameter for a weight that is no number above 0."""
+    pairs = []
+    for part in comma_names(text):
+        name, _, weight = part.rpartition(":") if ":" in part else (part, "", "1")
+        try:
+            value = float(weight)
+        except ValueError:
+            value = -1.0
+        if not name or not value > 0:
+            raise click.BadParameter(f"{part!r} is not NAME or NAME:WEIGHT", param_hint="--regions") from None
+        pairs.append((name, value))
+    return tuple(pairs)

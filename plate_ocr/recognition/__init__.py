@@ -1,0 +1,1 @@
+"""Crop to text: alphabet, preprocessing, the network in ONNX Runtime, CTC decoding."""

@@ -1,0 +1,59 @@
+"""An endless supply of synthetic crops, each fixed by its seed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plate_ocr.synthesis.drawing import draw_plate
+from plate_ocr.synthesis.fonts import FontLibrary
+from plate_ocr.synthesis.region import Region
+from plate_ocr.synthesis.weather import camera, frame, light
+
+
+@dataclass(frozen=True)
+class SyntheticCrop:
+    """A drawn crop: BGR uint8 (H, W, 3), its text, region code and number of lines."""
+
+    picture: NDArray[np.uint8]
+    text: str
+    region: str
+    lines: int
+
+
+class CropGenerator:
+    """Draws crops of the given regions; a region is chosen by `weights`, evenly without them."""
+
+    def __init__(
+        self,
+        regions: Sequence[Region],
+        library: FontLibrary,
+        *,
+        weights: Sequence[float] | None = None,
+        strength: float = 1.0,
+        lines_px: int = 48,
+    ) -> None:
+        if not regions:
+            raise ValueError("at least one region is needed")
+        share = np.array(weights if weights is not None else [1.0] * len(regions), dtype=np.float64)
+        if share.shape != (len(regions),) or share.min() < 0 or share.sum() <= 0:
+            raise ValueError("weights must hold one non-negative number for each region, and not only zeros")
+        self._regions = list(regions)
+        self._share = share / share.sum()
+        self._library = library
+        self._strength = strength
+        self._lines_px = lines_px
+
+    def draw(self, seed: int | Sequence[int]) -> SyntheticCrop:
+        """The crop of this seed: the same seed gives the same crop."""
+        rng = np.random.default_rng(seed)
+        region = self._regions[int(rng.choice(len(self._regions), p=self._share))]
+        plate = draw_plate(region, self._library, rng, lines_px=self._lines_px)
+        lit = light(plate.picture, rng)
+        # From what a far gate camera gives to a phone held close.
+        height = self._lines_px * np.exp(rng.uniform(np.log(0.35), np.log(1.5))) * (1.0 if plate.lines == 1 else 1.5)
+        crop = frame(lit, rng, width=height * lit.shape[1] / lit.shape[0])
+        return SyntheticCrop(camera(crop, rng, strength=self._strength), plate.text, plate.region, plate.lines)

@@ -1,0 +1,205 @@
+"""A region's plates as data: one YAML file a region, checked when it is loaded.
+
+A pattern is one string: `#` a digit, `@` a letter, `?` either, `{name}` an entry of the region's alphabet of that name,
+a space a gap, and `-`, `·`, `.` and `:` separators that are drawn but do not belong to the text. Every other character
+stands for itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import yaml
+
+Colour = tuple[int, int, int]
+"""Blue, green, red, 0 to 255: OpenCV's order."""
+
+Box = tuple[float, float, float, float]
+"""Left, top, width, height in millimetres."""
+
+SEPARATORS = "-·.:"
+_TOKEN = re.compile(r"\{(\w+)\}|(.)")
+_DIGITS = "0123456789"
+_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+class RegionError(ValueError):
+    """A region file cannot be used; the message names the file and the key."""
+
+
+@dataclass(frozen=True)
+class Paint:
+    """Colours of one kind of plate, and how often it is drawn."""
+
+    plate: Colour
+    ink: Colour
+    weight: float
+
+
+@dataclass(frozen=True)
+class TextBox:
+    """Where one run of characters stands. `stack` sets them below each other; `small` is the height of Hangul and hanzi
+    relative to the digits."""
+
+    at: Box
+    patterns: tuple[str, ...]
+    stack: bool
+    small: float
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One kind of plate: its size in millimetres, its colours, its decoration and its text boxes in reading order."""
+
+    name: str
+    weight: float
+    size: tuple[float, float]
+    paints: tuple[Paint, ...]
+    texts: tuple[TextBox, ...]
+    background: str
+    decor: Mapping[str, Any]
+
+    @property
+    def lines(self) -> int:
+        """1 or 2: whether some text box stands below another."""
+        tops = [box.at[1] + box.at[3] for box in self.texts]
+        return 2 if any(box.at[1] >= min(tops) - 0.15 * box.at[3] for box in self.texts) else 1
+
+
+_Weighted = TypeVar("_Weighted", Layout, Paint)
+
+
+@dataclass(frozen=True)
+class Region:
+    """All layouts of a region."""
+
+    code: str
+    name: str
+    fonts: tuple[str, ...]
+    glyphs: str
+    alphabets: Mapping[str, tuple[str, ...]]
+    letters: str
+    layouts: tuple[Layout, ...]
+
+    def draw_layout(self, rng: np.random.Generator) -> Layout:
+        """A layout by weight."""
+        return pick(self.layouts, rng)
+
+    def draw_text(self, pattern: str, rng: np.random.Generator) -> str:
+        """A text of a pattern, with its spaces and separators."""
+        return "".join(self._draw_token(match, rng) for match in _TOKEN.finditer(pattern))
+
+    def _draw_token(self, token: re.Match[str], rng: np.random.Generator) -> str:
+        if token[1]:
+            return str(self.alphabets[token[1]][int(rng.integers(len(self.alphabets[token[1]])))])
+        choices = {"#": _DIGITS, "@": self.letters, "?": _DIGITS + self.letters}.get(token[2], token[2])
+        return choices[int(rng.integers(len(choices)))]
+
+
+def pick(choices: tuple[_Weighted, ...], rng: np.random.Generator) -> _Weighted:
+    """One of weighted choices."""
+    weights = np.array([choice.weight for choice in choices])
+    return choices[int(rng.choice(len(choices), p=weights / weights.sum()))]
+
+
+def plain(text: str) -> str:
+    """A drawn text as its label: without spaces and separators."""
+    return "".join(c for c in text if not c.isspace() and c not in SEPARATORS)
+
+
+def parse_colour(value: str) -> Colour:
+    """`#rrggbb` as (blue, green, red). Raises ValueError for anything else."""
+    if not re.fullmatch(r"#[0-9a-fA-F]{6}", str(value)):
+        raise ValueError(f"{value!r} is not a colour like #1c3f9c")
+    return int(value[5:7], 16), int(value[3:5], 16), int(value[1:3], 16)
+
+
+def available() -> dict[str, Path]:
+    """The shipped regions: lower-case file name without suffix -> file."""
+    folder = resources.files("plate_ocr.synthesis") / "regions"
+    return {Path(str(f)).stem: Path(str(f)) for f in sorted(folder.iterdir(), key=str) if str(f).endswith(".yaml")}
+
+
+def load_regions(names: Iterable[str] = ()) -> list[Region]:
+    """Regions by shipped name or by path of a YAML file; all shipped ones when no name is given.
+
+    Raises RegionError for an unknown name or an unusable file.
+    """
+    shipped = available()
+    regions = []
+    for name in list(names) or list(shipped):
+        path = shipped.get(name.lower()) or Path(name)
+        if not path.is_file():
+            raise RegionError(f"no region {name!r}; shipped are {', '.join(shipped)}, or give the path of a YAML file")
+        regions.append(load_region(path))
+    return regions
+
+
+def load_region(path: Path) -> Region:
+    """The region of one YAML file. Raises RegionError naming the file and what is wrong in it."""
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return _region(data)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RegionError(f"{path}: not a YAML file ({error})") from None
+    except KeyError as error:
+        raise RegionError(f"{path}: missing or unknown key {error}") from None
+    except (ValueError, TypeError, AttributeError) as error:
+        raise RegionError(f"{path}: {error}") from None
+
+
+def _region(data: Mapping[str, Any]) -> Region:
+    if not isinstance(data, dict):
+        raise ValueError("a region file is a mapping with the keys region, name, fonts and layouts")
+    alphabets = {name: tuple(map(str, entries)) for name, entries in data.get("alphabets", {}).items()}
+    colours = data.get("colours", {})
+    layouts = tuple(_layout(entry, colours, alphabets) for entry in data["layouts"])
+    return Region(
+        code=data["region"],
+        name=data["name"],
+        fonts=tuple(data["fonts"]),
+        glyphs=data.get("glyphs", ""),
+        alphabets=alphabets,
+        letters=data.get("letters", _LETTERS),
+        layouts=layouts,
+    )
+
+
+def _layout(data: Mapping[str, Any], colours: Mapping[str, Any], alphabets: Mapping[str, tuple[str, ...]]) -> Layout:
+    width, height = map(float, data["size"])
+    paints = []
+    for entry in data["colours"]:
+        paint = colours[entry] if isinstance(entry, str) else entry
+        paints.append(Paint(parse_colour(paint["plate"]), parse_colour(paint["ink"]), float(paint.get("weight", 1))))
+    texts = []
+    for entry in data["texts"]:
+        x, y, w, h = map(float, entry["at"])
+        if x < 0 or y < 0 or x + w > width or y + h > height:
+            raise ValueError(f"layout {data['name']!r}: the text box {entry['at']} leaves the plate {data['size']}")
+        for pattern in entry["patterns"]:
+            for token in _TOKEN.finditer(pattern):
+                if token[1] and token[1] not in alphabets:
+                    raise ValueError(f"layout {data['name']!r}: pattern {pattern!r} names no alphabet of this file")
+        texts.append(
+            TextBox((x, y, w, h), tuple(entry["patterns"]), bool(entry.get("stack")), float(entry.get("small", 1.0)))
+        )
+    decor = {
+        key: data[key]
+        for key in ("border", "bolts", "strip", "band", "seals", "stickers", "rules", "words")
+        if key in data
+    }
+    return Layout(
+        name=data["name"],
+        weight=float(data.get("weight", 1)),
+        size=(width, height),
+        paints=tuple(paints),
+        texts=tuple(texts),
+        background=data.get("background", "plain"),
+        decor=decor,
+    )

@@ -1,0 +1,153 @@
+"""From a clean plate to what a camera would have made of it: light, framing, optics, sensor, compression.
+
+Every function takes and gives BGR or grey uint8 pictures and draws from the generator it is handed, so that a seed
+fixes the result.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Picture = NDArray[np.uint8]
+
+
+def _clip(picture: NDArray[Any]) -> Picture:
+    return np.asarray(np.clip(picture, 0, 255), dtype=np.uint8)
+
+
+def light(plate: Picture, rng: np.random.Generator) -> Picture:
+    """Uneven light, a shadow's edge, a glare, dirt: what happens on the plate itself."""
+    height, width = plate.shape[:2]
+    gain = np.ones((2, 3), np.float32) + rng.normal(0, 0.12, (2, 3)).astype(np.float32)
+    field: NDArray[Any] = cv2.resize(gain, (width, height), interpolation=cv2.INTER_LINEAR)
+    if rng.random() < 0.25:
+        # One straight shadow edge, soft or hard, anywhere across the plate.
+        angle, offset = rng.uniform(0, 2 * np.pi), rng.uniform(-0.4, 0.4)
+        x = np.linspace(-0.5, 0.5, width, dtype=np.float32)[None, :] * np.cos(angle)
+        y = np.linspace(-0.5, 0.5, height, dtype=np.float32)[:, None] * np.sin(angle)
+        edge = 1 / (1 + np.exp(-np.clip((x + y - offset) * rng.uniform(10, 120), -40, 40)))
+        field *= 1 - edge.astype(np.float32) * rng.uniform(0.2, 0.65)
+    if rng.random() < 0.3:
+        grain = rng.normal(0, 1, (max(2, height // 10), max(2, width // 10))).astype(np.float32)
+        field *= 1 + cv2.resize(grain, (width, height), interpolation=cv2.INTER_CUBIC) * rng.uniform(0.03, 0.14)
+    lit = plate * field[..., None]
+    if rng.random() < 0.1:
+        glare = np.zeros((height, width), np.float32)
+        centre = (int(rng.integers(width)), int(rng.integers(height)))
+        cv2.circle(glare, centre, int(height * rng.uniform(0.15, 0.5)), float(rng.uniform(60, 200)), -1)
+        lit += cv2.GaussianBlur(glare, (0, 0), height * rng.uniform(0.1, 0.25))[..., None]
+    if rng.random() < 0.15:
+        for _ in range(int(rng.integers(1, 12))):
+            centre = (int(rng.integers(width)), int(rng.integers(height)))
+            tone = rng.uniform(20, 160)
+            cv2.circle(lit, centre, int(rng.integers(1, max(2, height // 14))), (tone, tone, tone), -1)
+    return _clip(lit)
+
+
+def surroundings(shape: tuple[int, int], rng: np.random.Generator) -> Picture:
+    """A stand-in for a bumper: a soft gradient, some straight edges and grain. `shape` is (height, width)."""
+    height, width = shape
+    base = rng.uniform(10, 235) + rng.normal(0, 25, (2, 2, 3)) + rng.normal(0, 10, 3)
+    canvas = cv2.resize(np.clip(base, 0, 255).astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    for _ in range(int(rng.integers(0, 6))):
+        y = int(rng.integers(-height // 4, height))
+        colour = tuple((rng.uniform(0, 255) + rng.normal(0, 10, 3)).tolist())
+        if rng.random() < 0.5:
+            cv2.line(
+                canvas,
+                (0, y),
+                (width, y + int(rng.normal(0, height / 8))),
+                colour,
+                int(rng.integers(1, max(2, height // 6))),
+            )
+        else:
+            x = int(rng.integers(width))
+            cv2.rectangle(
+                canvas, (x, y), (x + int(rng.integers(4, width)), y + int(rng.integers(2, height))), colour, -1
+            )
+    return _clip(canvas)
+
+
+def frame(plate: Picture, rng: np.random.Generator, *, width: float) -> Picture:
+    """The plate as a detector or a person would have cropped it: `width` pixels wide, tight or loose, tilted or not."""
+    h, w = plate.shape[:2]
+    target = np.array([width, max(14.0, width * h / w * rng.uniform(0.85, 1.15))])
+    half = target / 2
+    quad = np.array([[-half[0], -half[1]], [half[0], -half[1]], [half[0], half[1]], [-half[0], half[1]]])
+    kind = rng.random()
+    tilt = np.deg2rad(rng.normal(0, 1.5 if kind < 0.45 else 5.0))
+    rotation = np.array([[np.cos(tilt), np.sin(tilt)], [-np.sin(tilt), np.cos(tilt)]])
+    shear = np.array([[1, 0], [rng.normal(0, 0.02 if kind < 0.45 else 0.1), 1]])
+    quad = quad @ shear @ rotation + rng.normal(0, 0.025, (4, 2)) * target[1]
+    low, high = quad.min(axis=0), quad.max(axis=0)
+    size = high - low
+    if kind < 0.45:  # rectified, or tight
+        margins = rng.uniform(-0.03, 0.08, 4)
+    elif kind < 0.8:  # a detector's box
+        margins = rng.uniform(0.0, 0.15, 4)
+    else:  # a plate with its surroundings
+        margins = rng.uniform(0.05, 0.6, 4)
+    low = low - size * margins[:2]
+    high = high + size * margins[2:]
+    out_w, out_h = (max(8, round(float(v))) for v in high - low)
+    canvas = surroundings((out_h, out_w), rng)
+    # Shrink by area averaging first: a warp alone samples single pixels and aliases.
+    if w > 1.6 * width:
+        shrink = 1.2 * width / w
+        plate = np.asarray(cv2.resize(plate, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        h, w = plate.shape[:2]
+    source = np.array([[0, 0], [w, 0], [w, h], [0, h]], np.float32)
+    matrix = cv2.getPerspectiveTransform(source, (quad - low).astype(np.float32))
+    cv2.warpPerspective(
+        plate, matrix, (out_w, out_h), dst=canvas, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_TRANSPARENT
+    )
+    return canvas
+
+
+def blur(picture: Picture, rng: np.random.Generator, strength: float) -> Picture:
+    """Defocus or motion; `strength` is about the spread in pixels."""
+    if strength < 0.25:
+        return picture
+    if rng.random() < 0.7:
+        return np.asarray(cv2.GaussianBlur(picture, (0, 0), strength), dtype=np.uint8)
+    length = max(2, round(strength * 3))
+    kernel = np.zeros((2 * length + 1, 2 * length + 1), np.float32)
+    angle = rng.normal(0, 0.5) if rng.random() < 0.7 else rng.uniform(0, np.pi)
+    tip = (round(length + length * np.cos(angle) / 2), round(length + length * np.sin(angle) / 2))
+    tail = (round(length - length * np.cos(angle) / 2), round(length - length * np.sin(angle) / 2))
+    cv2.line(kernel, tail, tip, 1.0, 1)
+    return np.asarray(cv2.filter2D(picture, -1, kernel / kernel.sum()), dtype=np.uint8)
+
+
+def camera(picture: Picture, rng: np.random.Generator, *, strength: float = 1.0) -> Picture:
+    """Exposure, blur, low resolution, noise and compression. `strength` scales how bad it gets; 0 leaves it alone."""
+    if strength <= 0:
+        return picture
+    share = min(1.0, strength)
+    height, width = picture.shape[:2]
+    unit = min(height, width / 2.5) / 40
+    picture = blur(picture, rng, unit * abs(rng.normal(0, 0.9)) * strength)
+    if rng.random() < 0.3 * strength:
+        factor = rng.uniform(0.35, 0.9)
+        small = (max(16, round(width * factor)), max(10, round(height * factor)))
+        picture = np.asarray(cv2.resize(picture, small, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        picture = np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
+    exposed = picture.astype(np.float32)
+    if rng.random() < 0.7:
+        # Contrast about a random level, as haze, a headlight or a night exposure leave it.
+        contrast, level, target = rng.uniform(0.25, 1.25), rng.uniform(40, 200), rng.uniform(40, 200)
+        exposed = (exposed - level) * (1 + share * (contrast - 1)) + level + share * (target - level)
+    if rng.random() < 0.4:
+        exposed = 255 * np.power(np.clip(exposed, 0, 255) / 255, 1 + share * (rng.uniform(0.5, 2.0) - 1))
+    if rng.random() < 0.6:
+        exposed += rng.normal(0, abs(rng.normal(0, 8)) * strength + 0.1, exposed.shape[:2] + (1,) * (exposed.ndim - 2))
+    picture = _clip(exposed)
+    if rng.random() < 0.5:
+        quality = int(rng.integers(20, 90))
+        _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        picture = np.asarray(cv2.imdecode(data, cv2.IMREAD_UNCHANGED), dtype=np.uint8)
+    return picture

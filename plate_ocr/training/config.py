@@ -1,0 +1,115 @@
+"""What a training run is made of. Saved beside its weights; the same file starts the same run again."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from plate_ocr.recognition.alphabet import Alphabet
+
+
+class ConfigError(ValueError):
+    """A setting cannot be used; the message names it."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The network's shape: one convolution for each entry of `channels` and `strides`, then BiLSTM layers."""
+
+    height: int = 48
+    width: int = 160
+    channels: tuple[int, ...] = (16, 32, 56, 80, 80, 96)
+    strides: tuple[tuple[int, int], ...] = ((2, 2), (2, 2), (1, 1), (2, 1), (1, 1), (3, 1))
+    lstm_units: tuple[int, ...] = (96,)
+    dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        if len(self.channels) != len(self.strides):
+            raise ConfigError("channels and strides need one entry for each convolution")
+        if not self.lstm_units:
+            raise ConfigError("lstm_units needs at least one layer")
+
+    @property
+    def rows(self) -> int:
+        """Rows of features that are laid one after the other into the sequence."""
+        rows = self.height
+        for vertical, _ in self.strides:
+            rows = -(-rows // vertical)
+        return rows
+
+    @property
+    def steps(self) -> int:
+        """Time steps T of the sequence: rows x columns of the last feature map."""
+        columns = self.width
+        for _, horizontal in self.strides:
+            columns = -(-columns // horizontal)
+        return self.rows * columns
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Data, schedule and seed of one run. Raises ConfigError for a setting out of its range."""
+
+    labels: tuple[str, ...] = ()
+    splits: tuple[str, ...] = ()
+    dev_splits: tuple[str, ...] = ()
+    dev_fraction: float = 0.0
+    synthetic: float = 0.0
+    regions: tuple[tuple[str, float], ...] = ()
+    fonts: tuple[str, ...] = ()
+    glyphs: tuple[str, ...] = ()
+    alphabet: str = ""
+    epochs: int = 40
+    steps: int = 200
+    batch: int = 64
+    learning_rate: float = 2e-3
+    warmup: int = 200
+    weight_decay: float = 1e-4
+    clip_norm: float = 5.0
+    patience: int = 10
+    dev_limit: int = 1000
+    seed: int = 1
+    architecture: Architecture = dataclasses.field(default_factory=Architecture)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.synthetic <= 1:
+            raise ConfigError(f"synthetic is a share from 0 to 1, not {self.synthetic}")
+        if not 0 <= self.dev_fraction < 1:
+            raise ConfigError(f"dev_fraction is a share from 0 to below 1, not {self.dev_fraction}")
+        if not self.labels and self.synthetic < 1:
+            raise ConfigError("without a label table every sample has to be drawn: set synthetic to 1")
+        for name in ("epochs", "steps", "batch", "patience"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.learning_rate <= 0 or self.clip_norm <= 0:
+            raise ConfigError("learning_rate and clip_norm must be positive")
+
+    def make_alphabet(self) -> Alphabet:
+        """The alphabet of this run; the default one when none is given."""
+        return Alphabet(self.alphabet) if self.alphabet else Alphabet.default()
+
+    def save(self, path: Path) -> None:
+        """Write as JSON."""
+        path.write_text(json.dumps(dataclasses.asdict(self), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path, **given: Any) -> TrainConfig:
+        """Read JSON such as `save` writes; `given` settings go before those of the file.
+
+        Raises ConfigError for an unknown setting or a file that is no JSON.
+        """
+        try:
+            data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            architecture = Architecture(**{k: _tuples(v) for k, v in data.pop("architecture", {}).items()})
+            return cls(**{k: _tuples(v) for k, v in data.items()} | given, architecture=architecture)
+        except FileNotFoundError:
+            raise ConfigError(f"{path}: no such file") from None
+        except (json.JSONDecodeError, UnicodeDecodeError, AttributeError, TypeError, KeyError) as error:
+            raise ConfigError(f"{path}: not a training configuration ({error})") from None
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(entry) for entry in value) if isinstance(value, list) else value

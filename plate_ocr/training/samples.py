@@ -1,0 +1,142 @@
+"""Which crops a batch is made of. Needs no Keras, so that a worker process starts fast.
+
+Batch `index` of epoch `epoch` is a function of the seed alone: a resumed run sees what an uninterrupted one would.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from plate_ocr.labels import Label, LabelError, read_labels
+from plate_ocr.photos import PhotoError, load
+from plate_ocr.recognition.alphabet import Alphabet, steps_needed
+from plate_ocr.recognition.preprocess import fit
+from plate_ocr.synthesis import CropGenerator, load_regions
+from plate_ocr.synthesis.fonts import FontLibrary
+from plate_ocr.training.augmentation import Augment
+from plate_ocr.training.config import TrainConfig
+
+MAX_TEXT = 16
+"""Labels are padded to this length: a changing width would make TensorFlow trace its graph again."""
+
+Batch = tuple[NDArray[np.uint8], NDArray[np.int32]]
+"""Grey crops (N, H, W) and their classes (N, MAX_TEXT), padded with 0."""
+
+
+def split_labels(config: TrainConfig) -> tuple[list[Label], list[Label]]:
+    """Training and dev rows of a run: by the split column, or by plate text so that no plate stands in both.
+
+    Raises LabelError when a row cannot be trained on, naming it.
+    """
+    train: list[Label] = []
+    dev: list[Label] = []
+    for table in map(Path, config.labels):
+        rows = read_labels(table, config.splits or None)
+        if config.dev_splits:
+            train += rows
+            dev += read_labels(table, config.dev_splits)
+        elif config.dev_fraction:
+            texts = sorted({row.text for row in rows})
+            np.random.default_rng([config.seed, 7]).shuffle(texts)
+            held = set(texts[: max(1, round(len(texts) * config.dev_fraction))])
+            train += [row for row in rows if row.text not in held]
+            dev += [row for row in rows if row.text in held]
+        else:
+            train += rows
+    check_labels(train + dev, config.make_alphabet(), config.architecture.steps)
+    if config.labels and not train:
+        raise LabelError("no row is left to train on; lower --dev-fraction or give more crops")
+    return train, dev
+
+
+def check_labels(labels: Sequence[Label], alphabet: Alphabet, steps: int) -> None:
+    """Raise LabelError if a label is empty, holds an unknown character or does not fit into `steps` time steps.
+
+    CTC gives such a label a finite loss of about 700 instead of an error, which silently poisons a training.
+    """
+    problems = []
+    for label in labels:
+        if not label.text:
+            problems.append(f"{label.origin}: {label.path.name} has an empty label; remove the row")
+        elif unknown := alphabet.unknown(label.text):
+            problems.append(
+                f"{label.origin}: {label.text!r} holds {unknown!r}, which the alphabet lacks; "
+                "correct it, or train with --alphabet labels"
+            )
+        elif steps_needed(label.text) > steps or len(label.text) > MAX_TEXT:
+            problems.append(f"{label.origin}: {label.text!r} is too long for {min(steps, MAX_TEXT)} time steps")
+        elif not label.path.is_file():
+            problems.append(f"{label.origin}: picture {label.path} is missing")
+    if problems:
+        more = f"\n… and {len(problems) - 10} more" if len(problems) > 10 else ""
+        raise LabelError(f"{len(problems)} of {len(labels)} labels cannot be used:\n" + "\n".join(problems[:10]) + more)
+
+
+class Samples:
+    """Makes batches of augmented real crops and synthetic ones."""
+
+    def __init__(self, config: TrainConfig, labels: Sequence[Label]) -> None:
+        self._config = config
+        self._labels = list(labels)
+        self._alphabet = config.make_alphabet()
+        self._size = (config.architecture.height, config.architecture.width)
+        self._augment = Augment()
+        self._cache: dict[int, NDArray[np.uint8]] = {}
+        # The square root lets a large source count for more than a small one, without drowning it.
+        counts = Counter(label.source for label in labels)
+        share = np.array([counts[label.source] ** -0.5 for label in labels])
+        self._share = share / share.sum() if len(share) else share
+        self._generator = None
+        if config.synthetic:
+            names = [name for name, _ in config.regions]
+            weights = [weight for _, weight in config.regions] or None
+            library = FontLibrary(map(Path, config.fonts), map(Path, config.glyphs))
+            self._generator = CropGenerator(load_regions(names), library, weights=weights)
+
+    def batch(self, epoch: int, index: int) -> Batch:
+        """The batch of this place in the run."""
+        rng = np.random.default_rng([self._config.seed, epoch, index])
+        self._augment.seed(int(rng.integers(2**31)))
+        crops = np.empty((self._config.batch, *self._size), np.uint8)
+        classes = np.zeros((self._config.batch, MAX_TEXT), np.int32)
+        for i in range(self._config.batch):
+            if self._generator is not None and rng.random() < self._config.synthetic:
+                drawn = self._generator.draw([self._config.seed, epoch, index, i])
+                crop, text = drawn.picture, drawn.text
+            else:
+                place = int(rng.choice(len(self._labels), p=self._share))
+                crop, text = self._augment(self._open(place)), self._labels[place].text
+            crops[i] = fit(crop, self._size)
+            classes[i, : len(text)] = self._alphabet.encode(text)
+        return crops, classes
+
+    def _open(self, place: int) -> NDArray[np.uint8]:
+        if place not in self._cache:
+            try:
+                self._cache[place] = load(self._labels[place].path)
+            except PhotoError as error:
+                raise LabelError(f"{self._labels[place].origin}: {error}") from None
+        return self._cache[place]
+
+
+_samples: Samples | None = None
+
+
+def start_worker(config: TrainConfig, labels: Sequence[Label]) -> None:
+    """Make this process ready for `make_batch`."""
+    global _samples
+    # The trainer has the other cores; a worker that spreads over them slows both.
+    cv2.setNumThreads(1)
+    _samples = Samples(config, labels)
+
+
+def make_batch(epoch: int, index: int) -> Batch:
+    """One batch, made in a process that `start_worker` has prepared."""
+    assert _samples is not None
+    return _samples.batch(epoch, index)

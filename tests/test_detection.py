@@ -1,0 +1,109 @@
+"""Finding plates and setting them upright."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from plate_ocr.detection import ContourDetector, rectify
+from plate_ocr.plate import Corners
+
+
+def plate_picture() -> NDArray[np.uint8]:
+    """A white plate of 260 x 60 with dark characters."""
+    plate = np.full((60, 260, 3), 240, np.uint8)
+    cv2.rectangle(plate, (2, 2), (257, 57), (20, 20, 20), 2)
+    cv2.putText(plate, "AB 1234", (26, 44), cv2.FONT_HERSHEY_SIMPLEX, 1.4, (15, 15, 15), 4)
+    return plate
+
+
+def photo_with_plate(tilt: float, scale: float = 1.0) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """A grey, grainy photo of 640 x 480 with the plate turned by `tilt` degrees, and the plate's corners."""
+    rng = np.random.default_rng(0)
+    photo = np.clip(rng.normal(110, 4, (480, 640, 3)), 0, 255).astype(np.uint8)
+    photo = np.asarray(cv2.GaussianBlur(photo, (5, 5), 0), dtype=np.uint8)
+    plate = plate_picture()
+    turn = cv2.getRotationMatrix2D((130, 30), tilt, scale)
+    turn[:, 2] += (320 - 130, 260 - 30)
+    cv2.warpAffine(plate, turn, (640, 480), dst=photo, borderMode=cv2.BORDER_TRANSPARENT)
+    corners = np.array([[[0, 0], [260, 0], [260, 60], [0, 60]]], np.float32)
+    return photo, cv2.transform(corners, turn)[0].astype(np.float32)
+
+
+def iou(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
+    shared, _ = cv2.intersectConvexConvex(a, b)
+    return float(shared / (cv2.contourArea(a) + cv2.contourArea(b) - shared))
+
+
+@pytest.mark.parametrize("tilt", [-20, -8, 0, 5, 15, 25])
+def test_a_clear_plate_is_found_at_any_tilt_with_its_corners_in_order(tilt: float) -> None:
+    photo, truth = photo_with_plate(tilt)
+    found = ContourDetector().detect(photo)
+    assert found
+    best = found[0].corners.array
+    assert iou(best, truth) > 0.5
+    # In order: each corner is nearest to the true corner of the same name.
+    distances = np.linalg.norm(best[:, None] - truth[None], axis=2)
+    assert distances.argmin(axis=1).tolist() == [0, 1, 2, 3]
+
+
+def test_corners_are_in_the_pixels_of_a_large_photo() -> None:
+    photo, truth = photo_with_plate(4)
+    large = np.asarray(cv2.resize(photo, None, fx=3, fy=3), dtype=np.uint8)
+    found = ContourDetector().detect(large)
+    assert found
+    assert iou(found[0].corners.array, truth * 3) > 0.5
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 900), (480, 640)])
+def test_a_flat_photo_of_any_size_holds_no_plate(shape: tuple[int, int]) -> None:
+    assert ContourDetector().detect(np.full((*shape, 3), 128, np.uint8)) == []
+
+
+def test_noise_holds_no_plate() -> None:
+    noise = np.random.default_rng(1).integers(0, 255, (300, 400, 3)).astype(np.uint8)
+    assert len(ContourDetector().detect(noise)) <= 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.floats(-25, 25), min_size=8, max_size=8),
+    st.floats(0.5, 3.0),
+)
+def test_rectify_undoes_a_perspective(shifts: list[float], scale: float) -> None:
+    plate = plate_picture()
+    quad = (np.array([[60, 80], [320, 80], [320, 140], [60, 140]]) + np.reshape(shifts, (4, 2)) * [1, 0.5]) * scale
+    matrix = cv2.getPerspectiveTransform(
+        np.array([[0, 0], [260, 0], [260, 60], [0, 60]], np.float32), quad.astype(np.float32)
+    )
+    photo = cv2.warpPerspective(plate, matrix, (int(420 * scale), int(230 * scale)), flags=cv2.INTER_AREA)
+    crop = rectify(np.asarray(photo, dtype=np.uint8), Corners.of(quad), margin=0)
+    assert crop.shape[0] == 96
+    assert crop.dtype == np.uint8
+    expected = cv2.resize(plate, (crop.shape[1], crop.shape[0]), interpolation=cv2.INTER_AREA)
+    assert np.corrcoef(crop[..., 0].ravel(), expected[..., 0].ravel())[0, 1] > 0.8
+
+
+def test_a_margin_shows_what_is_around_the_plate() -> None:
+    photo, truth = photo_with_plate(0)
+    inside = rectify(photo, Corners.of(truth), margin=-0.06)
+    around = rectify(photo, Corners.of(truth), margin=0.3)
+    assert inside[2, 2].mean() > 200
+    assert around[2, 2].mean() < 140
+
+
+def test_a_plate_that_leaves_the_photo_is_cut_out_all_the_same() -> None:
+    photo, _ = photo_with_plate(0)
+    crop = rectify(photo, Corners.of_box(-100, 400, 300, 120))
+    assert crop.shape[0] == 96
+
+
+@pytest.mark.parametrize("points", [[(5, 5)] * 4, [(0, 0), (10, 0), (20, 0), (30, 0)]])
+def test_corners_that_enclose_nothing_are_refused(points: list[tuple[float, float]]) -> None:
+    photo, _ = photo_with_plate(0)
+    with pytest.raises(ValueError, match="enclose nothing"):
+        rectify(photo, Corners.of(points))

@@ -1,0 +1,101 @@
+"""Scores, and the command that prints them."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plate_ocr.cli import main
+from plate_ocr.evaluation.metrics import confusions, fold, macro, score, wilson
+from tests.conftest import write_labels
+
+
+def test_scores_of_a_worked_example() -> None:
+    result = score([("AB12", "AB12"), ("OI10", "0110"), ("XYZ", "XZ"), ("K", "")])
+    assert result.plates == 4
+    assert result.plate_accuracy == 0.25
+    assert result.plate_accuracy_folded == 0.5
+    # Two substitutions, one character missed, one missed: 4 edits over 12 characters.
+    assert result.cer == pytest.approx(4 / 12)
+    assert result.character_accuracy == pytest.approx(8 / 12)
+
+
+def test_no_crops_have_no_score() -> None:
+    assert math.isnan(score([]).plate_accuracy)
+    assert math.isnan(macro([])[0])
+
+
+@given(st.lists(st.tuples(st.text("ABO01", max_size=6), st.text("ABO01", max_size=6)), min_size=1))
+def test_folding_never_lowers_a_score_and_cer_is_zero_only_when_all_is_right(pairs: list[tuple[str, str]]) -> None:
+    result = score(pairs)
+    assert result.plate_accuracy_folded >= result.plate_accuracy
+    assert (result.edits == 0) == (result.exact == result.plates)
+    low, high = result.interval()
+    assert 0 <= low <= result.plate_accuracy <= high <= 1
+
+
+def test_wilson_intervals_as_published() -> None:
+    # Newcombe (1998), table I, method 3.
+    assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)
+    assert wilson(0, 20) == pytest.approx((0.0, 0.1611), abs=1e-4)
+    assert wilson(0, 0) == (0, 1)
+
+
+def test_confusions_tell_what_was_missed_and_invented() -> None:
+    counts = confusions([("AB8", "ABB"), ("123", "13"), ("7", "77")])
+    assert counts["8", "B"] == 1
+    assert counts["2", ""] == 1
+    assert counts["", "7"] == 1
+    assert fold("OIB") == "01B"
+
+
+@pytest.mark.train
+def test_evaluate_prints_and_writes_the_same_for_keras_and_onnx(
+    tiny_run: Path, tiny_crops: Path, tmp_path: Path
+) -> None:
+    reports = []
+    for flags in ((), ("--keras",)):
+        file = tmp_path / "scores.json"
+        arguments = ["evaluate", str(tiny_crops), "--split", "dev,train", "--model", str(tiny_run), "--json", str(file)]
+        result = CliRunner().invoke(main, [*arguments, *flags])
+        assert result.exit_code == 0, result.output
+        assert ("Keras file" if flags else "ONNX file") in result.output
+        reports.append(json.loads(file.read_text()))
+    onnx, keras = reports
+    assert (onnx.pop("file"), keras.pop("file")) == ("ONNX", "Keras")
+    for a, b in zip(onnx["splits"], keras["splits"], strict=True):
+        assert a["overall"] == b["overall"]
+    dev = next(split for split in onnx["splits"] if split["split"] == "dev")
+    assert dev["overall"]["plates"] == 6
+    low, high = dev["overall"]["plate_accuracy_95"]
+    assert 0 <= low <= dev["overall"]["plate_accuracy"] <= high <= 1
+    assert set(dev["macro"]) == {"source", "region"}
+
+
+@pytest.mark.train
+def test_a_picture_that_is_missing_counts_as_a_wrong_read_and_is_named(tiny_run: Path, tmp_path: Path) -> None:
+    table = write_labels(tmp_path, [("gone.png", "123", "", "dev")])
+    result = CliRunner().invoke(main, ["evaluate", str(table), "--model", str(tiny_run)])
+    assert result.exit_code == 0
+    assert "gone.png: no such file" in result.output.replace("\n", "")
+    assert "0.0 %" in result.output
+
+
+def test_bad_tables_and_models_end_with_one_line(tiny_crops: Path, tmp_path: Path) -> None:
+    empty = write_labels(tmp_path, [("a.png", "", "", "dev")])
+    for arguments, says in (
+        ([str(tmp_path / "none.csv")], "no such file"),
+        ([str(tiny_crops), "--split", "far"], "no row has the split far"),
+        ([str(tiny_crops), "--model", "nothing"], "no model 'nothing'"),
+        ([str(empty)], "every label is empty"),
+    ):
+        result = CliRunner().invoke(main, ["evaluate", *arguments])
+        assert result.exit_code == 1
+        assert says in result.output
+        assert isinstance(result.exception, SystemExit)

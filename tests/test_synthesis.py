@@ -1,0 +1,193 @@
+"""Plates that never existed."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from plate_ocr.cli import main
+from plate_ocr.recognition.alphabet import Alphabet, normalize
+from plate_ocr.synthesis import CropGenerator, Region, RegionError, load_regions
+from plate_ocr.synthesis.fonts import FontError, FontLibrary, hangul_of, read_glyph_sets
+from plate_ocr.synthesis.region import load_region, plain
+from plate_ocr.synthesis.scenes import HEIGHT, WIDTH, SceneGenerator
+
+REGIONS = load_regions()
+MINIMAL = """
+region: QQ
+name: Test
+fonts: [DejaVuSans-Bold]
+alphabets: {town: [AB]}
+layouts:
+  - name: one
+    size: [520, 110]
+    colours: [{plate: "#ffffff", ink: "#000000"}]
+    texts:
+      - {at: [20, 20, 480, 70], patterns: ["{town}-##"]}
+"""
+
+
+@pytest.fixture(scope="session")
+def library() -> FontLibrary:
+    found = FontLibrary()
+    try:
+        for region in REGIONS:
+            found.for_text(region.fonts)
+        for character in "A가京":
+            found.mask(found.for_text(REGIONS[0].fonts)[0], character)
+    except FontError as error:
+        pytest.skip(f"drawing needs fonts: {error}")
+    return found
+
+
+@pytest.mark.parametrize("region", REGIONS, ids=lambda region: region.code)
+def test_every_pattern_gives_a_text_that_the_reader_can_write(region: Region) -> None:
+    rng = np.random.default_rng(0)
+    alphabet = Alphabet.default()
+    for layout in region.layouts:
+        for box in layout.texts:
+            for pattern in box.patterns:
+                text = plain(region.draw_text(pattern, rng))
+                assert text
+                assert text == normalize(text)
+                assert not alphabet.unknown(text), (region.code, layout.name, pattern)
+
+
+def test_korea_has_the_plates_of_trucks_and_old_two_line_ones() -> None:
+    (korea,) = load_regions(["kr"])
+    lines = {layout.name: layout.lines for layout in korea.layouts}
+    assert lines["private long, 7 characters"] == 1
+    assert lines["commercial yellow two lines"] == lines["old green two lines, province on top"] == 2
+    assert any("trucks" in name and count == 2 for name, count in lines.items())
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("{town}-##", "{city}-##"), "names no alphabet"),
+        (("[20, 20, 480, 70]", "[20, 20, 700, 70]"), "leaves the plate"),
+        (("#ffffff", "white"), "not a colour"),
+        (("    size: [520, 110]\n", ""), "size"),
+        (("region: QQ", "region: ["), "not a YAML"),
+        ((MINIMAL, "just text"), "a mapping"),
+    ],
+)
+def test_a_faulty_region_file_is_named_with_its_fault(tmp_path: Path, change: tuple[str, str], says: str) -> None:
+    path = tmp_path / "qq.yaml"
+    path.write_text(MINIMAL.replace(*change))
+    with pytest.raises(RegionError, match=says) as caught:
+        load_region(path)
+    assert "qq.yaml" in str(caught.value)
+
+
+def test_a_region_is_one_file_and_no_code(tmp_path: Path, library: FontLibrary) -> None:
+    path = tmp_path / "qq.yaml"
+    path.write_text(MINIMAL)
+    crop = CropGenerator(load_regions([str(path)]), library).draw(1)
+    assert crop.region == "QQ"
+    assert crop.text.startswith("AB")
+    assert len(crop.text) == 4
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**31))
+def test_the_seed_fixes_the_crop(seed: int, library: FontLibrary) -> None:
+    generator = CropGenerator(REGIONS, library)
+    one, again, other = generator.draw(seed), generator.draw(seed), generator.draw(seed + 1)
+    np.testing.assert_array_equal(one.picture, again.picture)
+    assert one.text == again.text
+    assert one.picture.dtype == np.uint8
+    assert one.picture.shape[2] == 3
+    assert one.picture.shape != other.picture.shape or (one.picture != other.picture).any()
+
+
+def test_a_strength_of_nothing_draws_clearer_crops(library: FontLibrary) -> None:
+    def sharpness(strength: float) -> float:
+        generator = CropGenerator(load_regions(["de"]), library, strength=strength)
+        crops = [cv2.cvtColor(generator.draw(seed).picture, cv2.COLOR_BGR2GRAY) for seed in range(12)]
+        return float(np.mean([cv2.Laplacian(cv2.resize(c, (160, 48)), cv2.CV_32F).std() for c in crops]))
+
+    assert sharpness(0) > 1.3 * sharpness(1)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_corners_of_scenes_lie_on_their_plates(seed: int, library: FontLibrary) -> None:
+    scene = SceneGenerator(load_regions(["de"]), library).draw(seed)
+    assert scene.picture.shape == (HEIGHT, WIDTH, 3)
+    assert scene.plates
+    for plate in scene.plates:
+        quad = plate.corners.array
+        assert cv2.isContourConvex(quad)
+        assert cv2.contourArea(quad, oriented=True) > 0, "clockwise, as the eye sees it"
+        inside = np.zeros((HEIGHT, WIDTH), np.uint8)
+        cv2.fillPoly(inside, [np.round(quad).astype(np.int32)], 1)
+        ring = cv2.dilate(inside, np.ones((7, 7), np.uint8)) - inside
+        grey = cv2.cvtColor(scene.picture, cv2.COLOR_BGR2GRAY)
+        # A white plate in its dark mount.
+        assert np.median(grey[inside > 0]) > np.median(grey[ring > 0]) + 40
+
+
+def test_romanised_glyph_names_are_hangul() -> None:
+    assert [hangul_of(n) for n in ("ga", "heo", "u", "reo", "lu", "bae", "3", "가")] == list("가허우러루배3가")
+    assert hangul_of("seoul") == hangul_of("type1") == ""
+
+
+def test_glyph_folders_give_masks_whatever_their_colours(tmp_path: Path) -> None:
+    for digit in "0123456789":
+        picture = np.full((80, 50, 3), (40, 120, 30), np.uint8)
+        cv2.putText(picture, digit, (6, 66), cv2.FONT_HERSHEY_SIMPLEX, 2, (250, 250, 250), 5)
+        cv2.imwrite(str(tmp_path / f"{digit}.png"), picture)
+    (glyphs,) = read_glyph_sets(tmp_path)
+    assert set(glyphs) == set("0123456789")
+    assert glyphs["8"].max() > 200
+    assert glyphs["1"].shape[1] < glyphs["8"].shape[1]
+
+
+@pytest.mark.parametrize("flags", [(), ("--scenes",)])
+def test_synthesize_writes_pictures_and_their_labels(
+    tmp_path: Path, flags: tuple[str, ...], library: FontLibrary
+) -> None:
+    del library
+    out = tmp_path / "drawn"
+    command = ["synthesize", "-n", "3", "--regions", "kr:2,eu", "--output", str(out), *flags]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 0, result.output
+    with (out / "labels.csv").open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert {row["image_path"] for row in rows} == {"00001.jpg", "00002.jpg", "00003.jpg"}
+    assert all((out / row["image_path"]).stat().st_size > 500 and row["plate_text"] for row in rows)
+    assert ("x1" in rows[0]) == bool(flags)
+    again = CliRunner().invoke(main, command)
+    assert again.exit_code == 1
+    assert "exists already" in again.output
+
+
+def test_the_preview_is_one_sheet(tmp_path: Path, library: FontLibrary) -> None:
+    del library
+    sheet = tmp_path / "sheet.jpg"
+    assert CliRunner().invoke(main, ["synthesize", "--regions", "kr,de", "--preview", str(sheet)]).exit_code == 0
+    assert cv2.imread(str(sheet)).std() > 20
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--regions", "atlantis", "-o", "OUT"], "shipped are"),
+        (["-n", "0", "-o", "OUT"], "x>=1"),
+        (["--fonts", "OUT/none", "-o", "OUT"], "does not exist"),
+        (["--regions", "kr:much", "-o", "OUT"], "NAME:WEIGHT"),
+        ([], "--output"),
+    ],
+)
+def test_bad_flags_are_named(tmp_path: Path, arguments: list[str], says: str) -> None:
+    result = CliRunner().invoke(main, ["synthesize", *(a.replace("OUT", str(tmp_path / "o")) for a in arguments)])
+    assert result.exit_code != 0
+    assert says in result.output
+    assert isinstance(result.exception, SystemExit)

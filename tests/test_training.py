@@ -1,0 +1,219 @@
+"""Crops to a model: what a run leaves behind, that it resumes exactly, and what it refuses."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from plate_ocr.cli import main
+from plate_ocr.labels import LabelError
+from tests.conftest import write_labels
+
+pytest.importorskip("tensorflow", reason="training needs the train extra")
+pytest.importorskip("albumentations", reason="training needs the train extra")
+
+from plate_ocr.training.config import Architecture, ConfigError, TrainConfig
+from plate_ocr.training.fit import DevScore, train
+from plate_ocr.training.samples import Samples, split_labels
+
+pytestmark = pytest.mark.train
+
+TINY = Architecture(
+    height=24, width=64, channels=(8, 16, 16), strides=((2, 2), (2, 2), (3, 1)), lstm_units=(16,), dropout=0.2
+)
+
+
+def tiny_config(table: Path, **settings: Any) -> TrainConfig:
+    """Two steps an epoch of a network of some thousand parameters."""
+    plain: dict[str, Any] = {
+        "labels": (str(table),),
+        "splits": ("train",),
+        "dev_splits": ("dev",),
+        "alphabet": "0123456789",
+        "epochs": 2,
+        "steps": 3,
+        "batch": 8,
+        "warmup": 2,
+        "architecture": TINY,
+    }
+    return TrainConfig(**plain | settings)
+
+
+def test_a_run_leaves_weights_history_curves_and_configuration(tiny_crops: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    config = tmp_path / "config.json"
+    tiny_config(tiny_crops).save(config)
+    result = CliRunner().invoke(main, ["train", "--config", str(config), "--output", str(run), "--workers", "0"])
+    # The command ends with the exit code of the export, which runs in a process of its own.
+    assert result.exit_code == 0, result.output
+    for name in ("reader.keras", "reader.onnx", "reader.json", "history.csv", "history.png", "config.json"):
+        assert (run / name).stat().st_size > 0, name
+    with (run / "history.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert all(float(row["loss"]) > 0 and 0 <= float(row["dev_plate_accuracy"]) <= 1 for row in rows)
+    assert TrainConfig.load(run / "config.json") == tiny_config(tiny_crops)
+
+
+def test_a_resumed_run_ends_as_an_uninterrupted_one(
+    tiny_crops: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import keras
+
+    config = tiny_config(tiny_crops, epochs=3)
+    train(config, tmp_path / "whole", workers=0, say=lambda _: None)
+
+    begin = DevScore.on_epoch_begin
+
+    def killed(self: DevScore, epoch: int, logs: Any = None) -> None:
+        if epoch == 1:
+            raise KeyboardInterrupt
+        begin(self, epoch, logs)
+
+    monkeypatch.setattr(DevScore, "on_epoch_begin", killed)
+    with pytest.raises(KeyboardInterrupt):
+        train(config, tmp_path / "broken", workers=0, say=lambda _: None)
+    monkeypatch.setattr(DevScore, "on_epoch_begin", begin)
+    train(config, tmp_path / "broken", resume=True, workers=0, say=lambda _: None)
+
+    whole = keras.models.load_model(tmp_path / "whole" / "last.keras").get_weights()
+    resumed = keras.models.load_model(tmp_path / "broken" / "last.keras").get_weights()
+    for a, b in zip(whole, resumed, strict=True):
+        np.testing.assert_allclose(a, b, atol=2e-5)
+    losses = [losses_of(tmp_path / run / "history.csv") for run in ("whole", "broken")]
+    assert len(losses[0]) == 3
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
+
+
+def losses_of(history: Path) -> list[float]:
+    with history.open() as stream:
+        return [float(row["loss"]) for row in csv.DictReader(stream)]
+
+
+def test_training_stops_when_nothing_improves(tiny_crops: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    config = tiny_config(tiny_crops, epochs=50, patience=2, steps=1, learning_rate=1e-9)
+    train(config, tmp_path / "run", workers=0, say=said.append)
+    assert any("stopping early" in line for line in said)
+    assert len((tmp_path / "run" / "history.csv").read_text().splitlines()) < 50
+
+
+def test_workers_make_the_same_batches(tiny_crops: Path, tmp_path: Path) -> None:
+    import keras
+
+    weights = []
+    for workers in (0, 1):
+        run = tmp_path / str(workers)
+        train(tiny_config(tiny_crops, epochs=1), run, workers=workers, say=lambda _: None)
+        weights.append(keras.models.load_model(run / "last.keras").get_weights())
+    for a, b in zip(*weights, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_an_existing_run_is_not_overwritten(tiny_run: Path, tiny_crops: Path) -> None:
+    with pytest.raises(ConfigError, match="--resume"):
+        train(tiny_config(tiny_crops), tiny_run, workers=0)
+
+
+def test_there_is_nothing_to_resume_in_an_empty_folder(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="nothing to resume"):
+        train(TrainConfig(synthetic=1), tmp_path, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [("12Ж4", "'Ж'"), ("", "empty label"), ("1" * 17, "too long"), ("1212121212121212", None)],
+)
+def test_labels_that_cannot_be_trained_on_are_named(tmp_path: Path, text: str, says: str | None) -> None:
+    (tmp_path / "a.png").touch()
+    table = write_labels(tmp_path, [("a.png", "12", "", "train"), ("a.png", text, "", "train")])
+    config = tiny_config(table, dev_splits=())
+    if says is None:
+        split_labels(config)
+        return
+    with pytest.raises(LabelError, match=says) as caught:
+        split_labels(config)
+    assert "labels.csv:3" in str(caught.value)
+
+
+def test_a_label_too_long_for_the_time_steps_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    # Eight equal digits need 15 steps, a blank between each two; this network has 8.
+    table = write_labels(tmp_path, [("a.png", "11111111", "", "train")])
+    short = Architecture(height=24, width=32, channels=(8,), strides=((24, 4),), lstm_units=(8,))
+    with pytest.raises(LabelError, match="too long"):
+        split_labels(tiny_config(table, dev_splits=(), architecture=short))
+
+
+def test_bad_tables_end_the_command_with_a_message_and_no_traceback(tmp_path: Path) -> None:
+    missing = write_labels(tmp_path, [("none.png", "12", "", "train")])
+    headless = tmp_path / "headless.csv"
+    headless.write_text("a.png,12\n")
+    run = str(tmp_path / "run")
+    for arguments, says in (
+        ([str(missing)], "missing"),
+        ([str(headless)], "header"),
+        ([str(tmp_path / "no.csv")], "no such file"),
+        ([str(missing), "--split", "nope"], "nope"),
+        ([], "synthetic"),
+        ([str(missing), "--synthetic", "7"], "share from 0 to 1"),
+    ):
+        result = CliRunner().invoke(main, ["train", *arguments, "--output", run])
+        assert result.exit_code == 1, arguments
+        assert says in result.output
+        assert "Traceback" not in result.output
+        assert isinstance(result.exception, SystemExit)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_held_out_plates_are_in_one_half_only(tiny_crops: Path, seed: int) -> None:
+    config = tiny_config(tiny_crops, splits=(), dev_splits=(), dev_fraction=0.3, seed=seed)
+    labels, dev = split_labels(config)
+    assert len(labels) + len(dev) == 30
+    assert dev
+    assert not {label.text for label in labels} & {label.text for label in dev}
+
+
+def test_a_batch_is_fixed_by_its_place_and_the_seed(tiny_crops: Path) -> None:
+    config = tiny_config(tiny_crops)
+    labels, _ = split_labels(config)
+    one, again = Samples(config, labels), Samples(config, labels)
+    again.batch(5, 5)
+    np.testing.assert_array_equal(one.batch(2, 1)[0], again.batch(2, 1)[0])
+    assert not np.array_equal(one.batch(2, 1)[0], one.batch(2, 2)[0])
+    assert not np.array_equal(one.batch(2, 1)[0], one.batch(3, 1)[0])
+
+
+def test_unknown_settings_in_a_configuration_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"synthetic": 1, "leaning_rate": 3}))
+    with pytest.raises(ConfigError, match="leaning_rate"):
+        TrainConfig.load(path)
+    path.write_text("{")
+    with pytest.raises(ConfigError, match="not a training configuration"):
+        TrainConfig.load(path)
+
+
+@pytest.mark.parametrize("backend", ["torch", "jax"])
+def test_the_same_code_trains_on_other_backends(backend: str, tiny_crops: Path, tmp_path: Path) -> None:
+    pytest.importorskip(backend, reason=f"{backend} is not installed")
+    config = tmp_path / "config.json"
+    tiny_config(tiny_crops, epochs=1).save(config)
+    code = (
+        "from pathlib import Path\nfrom plate_ocr.training.config import TrainConfig\n"
+        "from plate_ocr.training.fit import train\n"
+        f"train(TrainConfig.load(Path({str(config)!r})), Path({str(tmp_path / 'run')!r}), workers=0)"
+    )
+    environment = {**os.environ, "KERAS_BACKEND": backend}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert f"backend {backend}" in done.stdout
