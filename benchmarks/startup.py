@@ -41,14 +41,17 @@ def main() -> None:
     for name, arguments in CASES.items():
         table.add_row(name, f"{seconds(arguments):.2f}")
     Console().print(table)
-    total = 0
+    total = compiled = 0
     for name in (*CORE, *NEEDED_BY_CORE):
         try:
             files = importlib.metadata.files(name) or []
         except importlib.metadata.PackageNotFoundError:
             continue
-        total += sum(path.stat().st_size for f in files if (path := Path(str(f.locate()))).is_file())
-    Console().print(f"core install: {total / 1e6:.0f} MB")
+        for path in (Path(str(file.locate())) for file in files):
+            if path.is_file():
+                total += path.stat().st_size
+                compiled += path.stat().st_size * (path.suffix == ".pyc")
+    Console().print(f"core install: {total / 1e6:.0f} MB, of these {compiled / 1e6:.0f} MB compiled by pip")
 
 
 if __name__ == "__main__":

@@ -70,6 +70,7 @@ class TrainConfig:
     weight_decay: float = 1e-4
     clip_norm: float = 5.0
     patience: int = 10
+    keep: str = "best"
     dev_limit: int = 1000
     seed: int = 1
     architecture: Architecture = dataclasses.field(default_factory=Architecture)
@@ -84,6 +85,8 @@ class TrainConfig:
         for name in ("epochs", "steps", "batch", "patience"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if self.keep not in ("best", "last"):
+            raise ConfigError(f"keep is 'best' (by dev score) or 'last' (the end of the schedule), not {self.keep!r}")
         if self.learning_rate <= 0 or self.clip_norm <= 0:
             raise ConfigError("learning_rate and clip_norm must be positive")
 

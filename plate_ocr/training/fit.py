@@ -133,9 +133,13 @@ class DevScore(keras.callbacks.Callback):  # type: ignore[misc]
         # A fresh run's first epoch counts as an improvement even at nothing read.
         if goodness > self.best or epoch == 0:
             self.best, self.waited = goodness, 0
-            self.model.save(self._run / BEST)
+            better = True
         else:
             self.waited += 1
+            better = False
+        # On some hundred dev crops the best of many epochs is partly luck; a decayed schedule's end is not.
+        if better or self._config.keep == "last":
+            self.model.save(self._run / BEST)
         _save_atomically(self.model, self._run / LAST)
         (self._run / STATE).write_text(json.dumps({"epoch": epoch + 1, "best": self.best, "waited": self.waited}))
         self._say("  ".join(f"{name} {value}" for name, value in row.items()))
