@@ -53,8 +53,11 @@ def load(
 
 
 def printable(name: str) -> str:
-    """A file name that can be written anywhere: what is no Unicode in it becomes backslash escapes."""
-    return name.encode("utf-8", "backslashreplace").decode("utf-8")
+    """A file name that can be written anywhere: bytes and surrogates that are no Unicode become backslash escapes."""
+    try:
+        return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # a lone surrogate that stands for no byte, as Windows allows
+        return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _read(name: str, max_pixels: int) -> bytes:
