@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from plate_ocr.detection import ContourDetector, rectify
+from plate_ocr.detection import ContourDetector, Detection, Detector, rectify
 from plate_ocr.plate import Corners
 
 
@@ -51,6 +51,41 @@ def test_a_clear_plate_is_found_at_any_tilt_with_its_corners_in_order(tilt: floa
     assert distances.argmin(axis=1).tolist() == [0, 1, 2, 3]
 
 
+def test_detections_come_best_first_with_scores_from_0_to_1() -> None:
+    detector: Detector = ContourDetector(threshold=0)
+    left, _ = photo_with_plate(0)
+    right, _ = photo_with_plate(12)
+    found = detector.detect(np.hstack([left, right]))
+    assert len(found) >= 2
+    assert all(isinstance(detection, Detection) for detection in found)
+    scores = [detection.score for detection in found]
+    assert scores == sorted(scores, reverse=True)
+    assert all(0 <= score <= 1 for score in scores)
+    assert len(ContourDetector(threshold=0, most=1).detect(np.hstack([left, right]))) == 1
+
+
+def test_light_characters_in_two_lines_are_found() -> None:
+    photo, _ = photo_with_plate(0)
+    photo[:] = cv2.GaussianBlur(photo, (0, 0), 40)
+    cv2.rectangle(photo, (250, 200), (390, 300), (90, 40, 20), -1)
+    cv2.putText(photo, "MH 12", (263, 243), cv2.FONT_HERSHEY_SIMPLEX, 1.2, (240, 240, 240), 3)
+    cv2.putText(photo, "AB 345", (258, 289), cv2.FONT_HERSHEY_SIMPLEX, 1.1, (240, 240, 240), 3)
+    found = ContourDetector().detect(photo)
+    assert found
+    assert iou(found[0].corners.array, Corners.of_box(250, 200, 140, 100).array) > 0.5
+
+
+def test_smaller_characters_beside_the_number_belong_to_the_plate() -> None:
+    photo, _ = photo_with_plate(0)
+    photo[:] = cv2.GaussianBlur(photo, (0, 0), 40)
+    cv2.rectangle(photo, (180, 220), (470, 280), (235, 235, 235), -1)
+    cv2.putText(photo, "01", (190, 262), cv2.FONT_HERSHEY_SIMPLEX, 0.8, (15, 15, 15), 3)
+    cv2.putText(photo, "A777BC", (238, 268), cv2.FONT_HERSHEY_SIMPLEX, 1.5, (15, 15, 15), 4)
+    found = ContourDetector().detect(photo)
+    assert found
+    assert found[0].corners.array[0, 0] < 195
+
+
 def test_corners_are_in_the_pixels_of_a_large_photo() -> None:
     photo, truth = photo_with_plate(4)
     large = np.asarray(cv2.resize(photo, None, fx=3, fy=3), dtype=np.uint8)
@@ -67,6 +102,25 @@ def test_a_flat_photo_of_any_size_holds_no_plate(shape: tuple[int, int]) -> None
 def test_noise_holds_no_plate() -> None:
     noise = np.random.default_rng(1).integers(0, 255, (300, 400, 3)).astype(np.uint8)
     assert len(ContourDetector().detect(noise)) <= 1
+
+
+def test_a_corner_lies_where_rectify_cuts() -> None:
+    # Corners count from the photo's edge; half a pixel beside it is visible on a small plate.
+    photo = np.zeros((40, 60, 3), np.uint8)
+    photo[10:20, 15:45] = 255
+    crop = rectify(photo, Corners.of_box(15, 10, 30, 10), margin=0, height=10)
+    assert crop.shape == (10, 30, 3)
+    assert (crop == 255).all()
+
+
+def test_a_large_plate_is_shrunk_without_aliasing() -> None:
+    stripes = np.zeros((1200, 3600, 3), np.uint8)
+    stripes[:, ::2] = 255
+    crop = rectify(stripes, Corners.of_box(200, 100, 3200, 1000))
+    assert crop.shape[0] == 96
+    assert crop.shape[1] <= 512
+    assert crop.std() < 12
+    assert abs(float(crop.mean()) - 127.5) < 6
 
 
 @settings(max_examples=40, deadline=None)
@@ -102,7 +156,13 @@ def test_a_plate_that_leaves_the_photo_is_cut_out_all_the_same() -> None:
     assert crop.shape[0] == 96
 
 
-@pytest.mark.parametrize("points", [[(5, 5)] * 4, [(0, 0), (10, 0), (20, 0), (30, 0)]])
+def test_corners_that_cross_are_refused() -> None:
+    photo, _ = photo_with_plate(0)
+    with pytest.raises(ValueError, match=r"out of order|enclose nothing"):
+        rectify(photo, Corners.of([(0, 0), (100, 0), (0, 40), (110, 40)]))
+
+
+@pytest.mark.parametrize("points", [[(5, 5)] * 4, [(0, 0), (10, 0), (20, 0), (30, 0)], [(0, float("nan"))] * 4])
 def test_corners_that_enclose_nothing_are_refused(points: list[tuple[float, float]]) -> None:
     photo, _ = photo_with_plate(0)
     with pytest.raises(ValueError, match="enclose nothing"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 import zlib
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image
 
+from plate_ocr import photos
 from plate_ocr.photos import PhotoError, find, load
 
 
@@ -72,6 +74,43 @@ def test_a_truncated_jpeg_is_refused_and_not_padded_with_grey(jpeg: bytes) -> No
             load(jpeg[: int(len(jpeg) * share)])
 
 
+def test_the_thumbnail_of_a_truncated_jpeg_does_not_pass_for_its_end(jpeg: bytes) -> None:
+    # The thumbnail in the header is a JPEG of its own, with its own end marker.
+    segment = b"Exif\0\0" + jpeg
+    whole = jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(segment) + 2) + segment + jpeg[2:]
+    assert load(whole).shape == (90, 120, 3)
+    with pytest.raises(PhotoError, match="truncated; copy it again"):
+        load(whole[: len(jpeg) * 8 // 5])
+
+
+def test_what_follows_a_jpeg_does_no_harm(jpeg: bytes) -> None:
+    assert load(jpeg + b"\0" * 5000).shape == (90, 120, 3)
+
+
+def test_pixels_are_limited_as_asked(jpeg: bytes) -> None:
+    assert load(jpeg, max_pixels=120 * 90).shape == (90, 120, 3)
+    with pytest.raises(PhotoError, match="120 x 90, more pixels than the 10,000 that are allowed"):
+        load(jpeg, max_pixels=10_000)
+
+
+def test_a_file_too_large_for_a_picture_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "disk.jpg").open("wb") as stream:
+        stream.truncate(1 << 40)
+    with pytest.raises(PhotoError, match="too large"):
+        load(tmp_path / "disk.jpg")
+
+
+def test_a_file_without_permission_says_so(tmp_path: Path, jpeg: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The superuser may read everything, so the refusal is played.
+    def refuse(_: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / "secret.jpg").write_bytes(jpeg)
+    monkeypatch.setattr(photos.Path, "read_bytes", refuse)
+    with pytest.raises(PhotoError, match=r"secret\.jpg: no permission"):
+        load(tmp_path / "secret.jpg")
+
+
 def test_missing_folders_and_fifos_are_refused_without_waiting(tmp_path: Path) -> None:
     with pytest.raises(PhotoError, match="no such file"):
         load(tmp_path / "none.jpg")
@@ -102,15 +141,37 @@ def test_kinds_of_pictures(tmp_path: Path) -> None:
     assert load(tmp_path / "dot.png").tolist() == [[[3, 2, 1]]]
 
 
-def test_a_photo_is_turned_upright_after_its_exif(tmp_path: Path) -> None:
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
+def test_a_photo_is_turned_upright_after_its_exif(tmp_path: Path, suffix: str) -> None:
     picture = Image.new("RGB", (60, 40), (0, 0, 0))
     picture.paste((255, 255, 255), (0, 0, 60, 10))
     exif = Image.Exif()
     exif[0x0112] = 6  # turn by 90 degrees clockwise to view
-    picture.save(tmp_path / "turned.jpg", exif=exif)
-    upright = load(tmp_path / "turned.jpg")
+    picture.save(tmp_path / f"turned{suffix}", exif=exif)
+    upright = load(tmp_path / f"turned{suffix}")
     assert upright.shape[:2] == (60, 40)
     assert upright[:, -5:].mean() > 200 > 60 > upright[:, :20].mean()
+
+
+def test_a_phone_s_picture_of_several_frames_gives_the_first_upright() -> None:
+    frames = [Image.new("RGB", (60, 40), colour) for colour in ((200, 0, 0), (0, 200, 0))]
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = io.BytesIO()
+    frames[0].save(data, "MPO", save_all=True, append_images=frames[1:], exif=exif)
+    picture = load(data.getvalue())
+    assert picture.shape == (60, 40, 3)
+    assert picture[..., 2].mean() > 150 > picture[..., 1].mean()
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_bytes_of_any_kind_are_taken(jpeg: bytes, kind: type) -> None:
+    assert load(kind(jpeg)).shape == (90, 120, 3)
+
+
+def test_arrays_of_16_bits_are_scaled() -> None:
+    assert load(np.full((2, 2), 65535, np.uint16)).max() == 255
+    assert load(np.full((2, 2, 3), 300, np.uint16)).tolist() == [[[1] * 3] * 2] * 2
 
 
 @pytest.mark.parametrize("shape", [(5, 7), (5, 7, 1), (5, 7, 3), (5, 7, 4)])
@@ -148,6 +209,24 @@ def test_find_lists_folders_to_the_bottom_patterns_and_missing_files(tmp_path: P
     assert len(list(find([str(tmp_path / "**" / "*.jp*g")]))) >= 1
     missing = str(tmp_path / "gone.jpg")
     assert list(find([missing, tmp_path / "a.png", str(tmp_path / "a.png")])) == [missing, str(tmp_path / "a.png")]
+
+
+def test_one_file_named_in_several_ways_comes_once(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").touch()
+    (tmp_path / "loop").symlink_to(tmp_path, target_is_directory=True)
+    first = str(tmp_path / "a.jpg")
+    ways = [first, os.path.join(tmp_path, ".", "a.jpg"), str(tmp_path / "**" / "*.jpg"), tmp_path]
+    assert list(find(ways)) == [first]
+
+
+def test_one_path_alone_is_one_input(tmp_path: Path) -> None:
+    assert list(find(str(tmp_path / "a.jpg"))) == [str(tmp_path / "a.jpg")]
+
+
+def test_find_streams(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").touch()
+    paths = find([tmp_path, tmp_path / "*.png"])
+    assert next(paths) == str(tmp_path / "a.jpg"), "the first comes before the last input is looked at"
 
 
 def test_a_file_name_with_brackets_is_a_file_first(tmp_path: Path) -> None:
