@@ -18,12 +18,14 @@ class LabelError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """One row: a picture, its normalised text (may be empty), its region and split, and where the row stands."""
+    """One row: a picture, its normalised text (may be empty), its region and split, its lines (1 or 2; 0: not said),
+    and where the row stands."""
 
     path: Path
     text: str
     region: str = ""
     split: str = ""
+    lines: int = 0
     origin: str = ""
 
     @property
@@ -33,7 +35,7 @@ class Label:
 
 
 def read_labels(table: Path, splits: Iterable[str] | None = None) -> list[Label]:
-    """Rows of a CSV with the columns image_path and plate_text, and optionally region and split.
+    """Rows of a CSV with the columns image_path and plate_text, and optionally region, split and lines.
 
     Paths in the table are relative to the table's own folder. With `splits`, only rows of these splits are given.
     Raises LabelError when the file is missing, is not UTF-8, has no such header, or holds no row of the splits.
@@ -55,6 +57,7 @@ def read_labels(table: Path, splits: Iterable[str] | None = None) -> list[Label]
                     text=normalize(row["plate_text"] or ""),
                     region=row.get("region") or "",
                     split=row.get("split") or "",
+                    lines={"1": 1, "2": 2}.get(row.get("lines") or "", 0),
                     origin=f"{table.name}:{rows.line_num}",
                 )
                 for row in rows

@@ -16,7 +16,7 @@ from plate_ocr.cli import main
 from plate_ocr.recognition.alphabet import Alphabet, normalize
 from plate_ocr.synthesis import CropGenerator, Region, RegionError, load_regions
 from plate_ocr.synthesis.fonts import FontError, FontLibrary, hangul_of, read_glyph_sets
-from plate_ocr.synthesis.region import load_region, plain
+from plate_ocr.synthesis.region import load_region
 from plate_ocr.synthesis.scenes import HEIGHT, WIDTH, SceneGenerator
 
 REGIONS = load_regions()
@@ -54,7 +54,7 @@ def test_every_pattern_gives_a_text_that_the_reader_can_write(region: Region) ->
     for layout in region.layouts:
         for box in layout.texts:
             for pattern in box.patterns:
-                text = plain(region.draw_text(pattern, rng))
+                text = region.label(region.draw_text(pattern, rng))
                 assert text
                 assert text == normalize(text)
                 assert not alphabet.unknown(text), (region.code, layout.name, pattern)

@@ -84,7 +84,7 @@ def synthesize(
     console = Console(stderr=True)
     with table.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
-        writer.writerow(["image_path", "plate_text", "region", *corners, "split"])
+        writer.writerow(["image_path", "plate_text", "region", *(corners or ["lines"]), "split"])
         for i in track(range(number), "drawing", console=console, disable=not console.is_terminal):
             name = f"{i + 1:05d}.jpg"
             if scenes:
@@ -94,7 +94,7 @@ def synthesize(
             else:
                 crop = crops.draw([seed, i])
                 save_jpeg(crop.picture, output / name)
-                writer.writerow([name, crop.text, crop.region, "synthetic"])
+                writer.writerow([name, crop.text, crop.region, crop.lines, "synthetic"])
     click.echo(f"{number} {'scenes' if scenes else 'crops'} and {table}")
 
 

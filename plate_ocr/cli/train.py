@@ -28,6 +28,16 @@ from plate_ocr.cli.options import comma_names, weighted_names
 @click.option("--regions", default="", help="Regions to draw, with weights if wished: kr:3,eu,us. Default: all.")
 @click.option("--fonts", multiple=True, type=click.Path(), help="Folder with more fonts.")
 @click.option("--glyphs", multiple=True, type=click.Path(), help="Folder with drawn characters.")
+@click.option(
+    "--backgrounds",
+    multiple=True,
+    type=click.Path(),
+    help="CSV of photos without plates (image_path[,split]) to set drawn plates into.",
+)
+@click.option("--start", help="Begin with the weights of this reader: a shipped name, or a run's folder.")
+@click.option("--teacher", help="A reader that first reads the crops: for --permute and --distrust.")
+@click.option("--permute", type=float, help="Share of real crops whose characters change places, 0 to 1.")
+@click.option("--distrust", type=float, help="Leave out labels that the teacher contradicts at least this surely.")
 @click.option("--alphabet", help="The characters to learn; 'labels' takes those that occur in the labels.")
 @click.option("--epochs", type=int, help="Epochs at most.")
 @click.option("--steps", type=int, help="Batches in an epoch.")

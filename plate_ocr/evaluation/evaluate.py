@@ -13,20 +13,34 @@ from plate_ocr.labels import Label
 from plate_ocr.photos import PhotoError, load
 from plate_ocr.recognition.recognizer import Recognizer
 
+SIZES = ("characters under 12 px", "characters of 12 to 20 px", "characters over 20 px")
+
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A labelled crop and what was read in it. An unreadable picture counts as read with nothing."""
+    """A labelled crop and what was read in it. An unreadable picture counts as read with nothing.
+
+    `lines` is the label table's, or the reader's own where the table does not say. `height` is the crop's, in pixels.
+    """
 
     label: Label
     text: str
     confidence: float
     message: str = ""
+    lines: int = 1
+    height: int = 0
 
     @property
     def pair(self) -> tuple[str, str]:
         """(label, reading)."""
         return self.label.text, self.text
+
+    @property
+    def size(self) -> str:
+        """Which class of character height the crop falls into: 0.6 of the height of a one-line crop, 0.35 of that of a
+        two-line one. It is an estimate; the surroundings of a loose crop make it too high."""
+        pixels = self.height * (0.6 if self.lines == 1 else 0.35)
+        return SIZES[0] if pixels < 12 else SIZES[1] if pixels <= 20 else SIZES[2]
 
 
 @dataclass(frozen=True)
@@ -36,11 +50,11 @@ class Evaluation:
     split: str
     reads: tuple[Read, ...]
 
-    def by(self, key: Callable[[Label], str]) -> dict[str, Score]:
+    def by(self, key: Callable[[Read], str]) -> dict[str, Score]:
         """Scores of groups, sorted by group."""
         groups: dict[str, list[tuple[str, str]]] = {}
         for read in self.reads:
-            groups.setdefault(key(read.label), []).append(read.pair)
+            groups.setdefault(key(read), []).append(read.pair)
         return {name: score(groups[name]) for name in sorted(groups)}
 
     @property
@@ -51,12 +65,23 @@ class Evaluation:
     @property
     def by_source(self) -> dict[str, Score]:
         """Scores by the folder that holds the pictures."""
-        return self.by(lambda label: label.source)
+        return self.by(lambda read: read.label.source)
 
     @property
     def by_region(self) -> dict[str, Score]:
         """Scores by region."""
-        return self.by(lambda label: label.region or "-")
+        return self.by(lambda read: read.label.region or "-")
+
+    @property
+    def by_lines(self) -> dict[str, Score]:
+        """Scores of one-line and of two-line plates."""
+        return self.by(lambda read: "one line" if read.lines == 1 else "two lines")
+
+    @property
+    def by_size(self) -> dict[str, Score]:
+        """Scores by the height of the characters, the smallest first."""
+        scores = self.by(lambda read: read.size)
+        return {size: scores[size] for size in SIZES if size in scores}
 
     def confusions(self, most: int = 10) -> list[tuple[str, str, int]]:
         """The commonest (label's character, read as, how often)."""
@@ -70,9 +95,15 @@ class Evaluation:
 
     def as_dict(self) -> dict[str, Any]:
         """Everything for a JSON file."""
-        groups = {"source": self.by_source, "region": self.by_region}
+        groups = {
+            "source": self.by_source,
+            "region": self.by_region,
+            "lines": self.by_lines,
+            "character_height": self.by_size,
+        }
         macros = {}
-        for name, scores in groups.items():
+        for name in ("source", "region"):
+            scores = groups[name]
             plate, folded, character = macro(list(scores.values()))
             macros[name] = {"plate_accuracy": plate, "plate_accuracy_folded": folded, "character_accuracy": character}
         return {
@@ -105,15 +136,21 @@ def read_crops(recognizer: Recognizer, labels: Iterable[Label], *, batch: int = 
     remaining = iter(labels)
     while chunk := list(islice(remaining, batch)):
         crops, places = [], []
-        reads = [Read(label, "", 0.0) for label in chunk]
+        reads = [Read(label, "", 0.0, lines=label.lines or 1) for label in chunk]
         for place, label in enumerate(chunk):
             try:
                 crops.append(load(label.path))
                 places.append(place)
             except PhotoError as error:
-                reads[place] = Read(label, "", 0.0, str(error))
-        for place, reading in zip(places, recognizer.read(crops), strict=True):
-            reads[place] = Read(chunk[place], reading.text, reading.confidence)
+                reads[place] = Read(label, "", 0.0, str(error), label.lines or 1)
+        for place, crop, reading in zip(places, crops, recognizer.read(crops), strict=True):
+            reads[place] = Read(
+                chunk[place],
+                reading.text,
+                reading.confidence,
+                lines=chunk[place].lines or reading.lines,
+                height=crop.shape[0],
+            )
         yield from reads
 
 

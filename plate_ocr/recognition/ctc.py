@@ -12,11 +12,13 @@ from plate_ocr.recognition.alphabet import BLANK
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """Classes of one text, the probability of each, and the probability of the whole path."""
+    """Classes of one text, the probability of each, the probability of the whole path, and for each character the time
+    step where it is likeliest."""
 
     classes: tuple[int, ...]
     confidences: tuple[float, ...]
     confidence: float
+    steps: tuple[int, ...] = ()
 
 
 def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -41,13 +43,14 @@ def greedy(logits: NDArray[np.float32]) -> list[Decoded]:
     results = []
     for classes, start, step_log_p in zip(best, starts, top, strict=True):
         places = np.flatnonzero(start)
-        confidences = []
+        confidences, steps = [], []
         for place in places:
             end = place + 1
             while end < len(classes) and classes[end] == classes[place]:
                 end += 1
-            confidences.append(float(np.exp(step_log_p[place:end].max())))
-        results.append(
-            Decoded(tuple(int(c) for c in classes[places]), tuple(confidences), float(np.exp(step_log_p.sum())))
-        )
+            peak = int(place + step_log_p[place:end].argmax())
+            confidences.append(float(np.exp(step_log_p[peak])))
+            steps.append(peak)
+        path = float(np.exp(step_log_p.sum()))
+        results.append(Decoded(tuple(int(c) for c in classes[places]), tuple(confidences), path, tuple(steps)))
     return results

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -18,15 +19,22 @@ from plate_ocr.recognition.preprocess import prepare
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one crop says: its characters, and the probability of the whole, 0 to 1."""
+    """What one crop says: its characters, the probability of the whole, 0 to 1, and for each character about where its
+    centre stands, from 0 at the crop's left edge to 1 at its right."""
 
     characters: tuple[Character, ...]
     confidence: float
+    places: tuple[float, ...] = ()
 
     @property
     def text(self) -> str:
         """The characters in a row; '' when nothing could be read."""
         return "".join(character.text for character in self.characters)
+
+    @property
+    def lines(self) -> int:
+        """1 or 2: whether the text, as read, goes back to the left."""
+        return 2 if any(b < a - 0.25 for a, b in pairwise(self.places)) else 1
 
 
 class Recognizer:
@@ -40,6 +48,8 @@ class Recognizer:
         self.files = open_reader(model)
         self.alphabet = self.files.alphabet
         self._network = open_network(self.files, keras=keras, threads=threads)
+        # The time steps run along the upper row of features and then along the lower.
+        self._rows = int(self.files.about.get("rows", 2))
 
     @property
     def kind(self) -> str:
@@ -51,11 +61,13 @@ class Recognizer:
         if not crops:
             return []
         logits = self._network(prepare(crops, self.files.size))
+        columns = logits.shape[1] // self._rows
         readings = []
         for decoded in greedy(logits):
             characters = tuple(
                 Character(self.alphabet.decode([c]), p)
                 for c, p in zip(decoded.classes, decoded.confidences, strict=True)
             )
-            readings.append(Reading(characters, decoded.confidence))
+            places = tuple((step % columns + 0.5) / columns for step in decoded.steps)
+            readings.append(Reading(characters, decoded.confidence, places))
         return readings

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,8 +10,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from plate_ocr.synthesis.fonts import FontLibrary, Mask
-from plate_ocr.synthesis.region import SEPARATORS, Colour, Layout, Paint, Region, TextBox, parse_colour, pick, plain
+from plate_ocr.synthesis.fonts import VARIETY_FONTS, FontLibrary, Mask
+from plate_ocr.synthesis.region import SEPARATORS, Colour, Layout, Paint, Region, TextBox, parse_colour, pick
+
+UNITS = re.compile(r"[\ufb50-\ufdff\ufe70-\ufeff]+|.", re.DOTALL)
+"""What is drawn as one piece: a word of joined Arabic letters (presentation forms, left to right), or a character."""
+
+
+TWINS = {"O": "O0", "0": "O0", "I": "I1", "1": "I1"}
 
 
 @dataclass(frozen=True)
@@ -25,16 +32,23 @@ class DrawnPlate:
 
 @dataclass(frozen=True)
 class Pen:
-    """The glyphs of one plate: a font, and a set of drawn characters that goes before it."""
+    """The glyphs of one plate: a font, a set of drawn characters that goes before it, which font of another script goes
+    with it (0 to 1), how much bolder (above 0) or lighter its strokes are, in pixels of a cached glyph, and whether O
+    and 0, I and 1 look the same, as "letters" or as "digits"."""
 
     library: FontLibrary
     font: str
     glyphs: dict[str, Mask]
+    companion: float = 0.0
+    weight: int = 0
+    twins: str = ""
 
     def mask(self, character: str) -> Mask:
-        """Coverage of one character."""
+        """Coverage of one character, or of a word of joined script."""
+        if self.twins and character in TWINS:
+            character = TWINS[character][self.twins == "digits"]
         found = self.glyphs.get(character)
-        return self.library.mask(self.font, character) if found is None else found
+        return self.library.mask(self.font, character, self.companion, self.weight) if found is None else found
 
 
 def draw_plate(
@@ -46,22 +60,38 @@ def draw_plate(
     scale = lines_px * (1.25 if layout.lines == 1 else 1.9) / layout.size[1]
     height, width = round(layout.size[1] * scale), round(layout.size[0] * scale)
     canvas = _background(layout, paint, (height, width), rng)
-    fonts = library.for_text(region.fonts)
+    # One plate in seven is set in a font that is not the region's: home-made plates, foreign blanks, older stamps.
+    fonts = library.for_text(region.fonts if rng.random() > 0.15 else VARIETY_FONTS)
     glyphs = library.glyphs[int(rng.integers(len(library.glyphs)))] if region.glyphs and library.glyphs else {}
     # Drawn characters exist for a part of the alphabet only; a plate mixes none of them with a font's digits.
-    pen = Pen(library, fonts[int(rng.integers(len(fonts)))], glyphs if rng.random() < 0.7 else {})
+    pen = Pen(
+        library,
+        fonts[int(rng.integers(len(fonts)))],
+        glyphs if rng.random() < 0.7 else {},
+        companion=int(rng.integers(12)) / 12,
+        twins=_twins(layout, rng),
+        weight=int(rng.choice((-2, -1, 0, 1, 2, 3), p=(0.08, 0.12, 0.5, 0.12, 0.1, 0.08))),
+    )
     _decorate(canvas, layout, paint, region, pen, scale, rng)
 
     ink = np.zeros((height, width), np.uint8)
     texts = []
     for box in layout.texts:
         text = region.draw_text(box.patterns[int(rng.integers(len(box.patterns)))], rng)
-        texts.append(plain(text))
+        texts.append(region.label(text))
         _write(ink, text, box, pen, scale, rng)
     colour = _shade(paint.ink, rng, 18)
     _emboss(canvas, ink, rng)
     _blend(canvas, ink, colour)
     return DrawnPlate(canvas, "".join(texts), region.code, layout.lines)
+
+
+def _twins(layout: Layout, rng: np.random.Generator) -> str:
+    """Many authorities stamp O and 0 with one die. Only the format tells them apart then, so there has to be one."""
+    patterns = "".join(pattern for box in layout.texts for pattern in box.patterns)
+    if rng.random() > 0.3 or "?" in patterns or "@" not in patterns:
+        return ""
+    return str(rng.choice(("letters", "digits")))
 
 
 def _shade(colour: Colour, rng: np.random.Generator, spread: float) -> NDArray[np.float32]:
@@ -149,7 +179,7 @@ def _decorate(
             cv2.circle(canvas, centre, max(2, wide // 4), (40, 200, 235), max(1, wide // 14))
     for entry in decor.get("words", ()):
         if happens(entry):
-            box = TextBox(tuple(map(float, entry["at"])), (), False, 1)  # type: ignore[arg-type]
+            box = TextBox(tuple(map(float, entry["at"])), (), bool(entry.get("stack")), 1)  # type: ignore[arg-type]
             text = entry["text"]
             chosen = region.draw_text(text, rng) if isinstance(text, str) else str(text[int(rng.integers(len(text)))])
             _words(canvas, chosen, box, pen, scale, _shade(paint.ink, rng, 40), rng)
@@ -175,9 +205,9 @@ def _decorate(
                 -1,
                 cv2.LINE_AA,
             )
-    for x0, y0, x1, y1 in decor.get("rules", ()):
+    for x0, y0, x1, y1, *shade in decor.get("rules", ()):
         ends = ((round(x0 * scale), round(y0 * scale)), (round(x1 * scale), round(y1 * scale)))
-        cv2.line(canvas, *ends, _colour("ink", paint), max(1, round(3 * scale)), cv2.LINE_AA)
+        cv2.line(canvas, *ends, _colour(shade[0] if shade else "ink", paint), max(1, round(3 * scale)), cv2.LINE_AA)
     if (border := decor.get("border")) and happens(border):
         inset = round(border["inset"] * scale)
         colour = _colour(border.get("colour", "ink"), paint)
@@ -227,18 +257,18 @@ def _write(ink: Mask, text: str, box: TextBox, pen: Pen, scale: float, rng: np.r
         return
     gap = height * rng.uniform(0.08, 0.22)
     pieces: list[tuple[Mask | None, float, float]] = []
-    for character in text:
+    for character in UNITS.findall(text):
         if character.isspace():
             pieces.append((None, height * rng.uniform(0.15, 0.35), height))
         elif character in SEPARATORS:
             pieces.append((_separator(character), height * 0.24, height))
         else:
             mask = pen.mask(character)
-            tall = height * (box.small if ord(character) > 0x2E00 else 1.0)
+            tall = height * (box.small if 0x2E00 < ord(character[0]) < 0xFB00 else 1.0)
             # One aspect for all from the glyph itself; a Q's tail or an accent must not shrink the letter.
             pieces.append((mask, tall * mask.shape[1] / max(mask.shape[0], 1), tall))
     total = sum(w for _, w, _ in pieces) + gap * (len(pieces) - 1)
-    squeeze = min(width / total, rng.uniform(1.0, 1.25))
+    squeeze = min(width / total, rng.uniform(0.85, 1.25))
     x = x0 + (width - total * squeeze) * rng.uniform(0.3, 0.7)
     for found, w, tall in pieces:
         if found is not None:

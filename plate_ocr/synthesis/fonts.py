@@ -26,15 +26,85 @@ FONT_FOLDERS = (
     "/System/Library/Fonts",
     "C:/Windows/Fonts",
 )
-# Tried in this order for a character that a region's own fonts lack.
+# For the characters that a region's own fonts lack; a plate takes one of those that are installed.
 HANGUL_FONTS = (
     "NanumSquareEB",
     "NanumSquareRoundEB",
+    "NanumSquareRoundB",
     "NanumBarunGothicBold",
     "NanumGothicExtraBold",
+    "NanumGothicCodingBold",
     "NotoSansCJK-Bold",
+    "UnDotumBold",
+    "UnGraphicBold",
+    "dotum",
+    "gulim",
+    "hline",
 )
-HAN_FONTS = ("NotoSansCJK-Bold", "NotoSansCJK-Regular", "NotoSerifCJK-Bold")
+HAN_FONTS = (
+    "NotoSansCJK-Bold",
+    "NotoSansCJK-Regular",
+    "wqy-zenhei",
+    "wqy-microhei",
+    "DroidSansFallbackFull",
+    "NotoSerifCJK-Bold",
+)
+# Those with the presentation forms.
+ARABIC_FONTS = (
+    "DejaVuSans-Bold",
+    "DejaVuSansCondensed-Bold",
+    "FreeSerifBold",
+    "Amiri-Bold",
+    "NotoNaskhArabic-Bold",
+    "NotoSansArabic-Bold",
+    "KacstOne-Bold",
+)
+# Set now and then in place of a region's own: with and without serifs on I, open and closed 4, square and round O.
+VARIETY_FONTS = (
+    "LiberationMono-Bold",
+    "DejaVuSansMono-Bold",
+    "FreeMonoBold",
+    "NimbusMonoPS-Bold",
+    "B612Mono-Bold",
+    "B612-Bold",
+    "JetBrainsMono-Bold",
+    "JetBrainsMono-ExtraBold",
+    "FiraCode-Bold",
+    "Hack-Bold",
+    "mononoki-Bold",
+    "NotoSansMono-Bold",
+    "NanumGothicCodingBold",
+    "OCRB",
+    "RG2014B",
+    "RG2014C",
+    "RG2014E",
+    "RG2014EEM",
+    "RG2014F",
+    "NationalPark-Heavy",
+    "BebasNeue-Bold",
+    "Dosis-Bold",
+    "Dosis-ExtraBold",
+    "Play-Bold",
+    "Lato-Black",
+    "Lato-Heavy",
+    "LeagueSpartan-Bold",
+    "OpenSans-CondBold",
+    "OpenSans-ExtraBold",
+    "Inter-Black",
+    "Roboto-Black",
+    "Roboto-Medium",
+    "Roboto-Condensed-Bold",
+    "Cabin-Bold",
+    "Cantarell-ExtraBold",
+    "NimbusSans-Bold",
+    "NimbusSansNarrow-Bold",
+    "LiberationSans-Bold",
+    "LiberationSansNarrow-Bold",
+    "DejaVuSans-Bold",
+    "URWGothic-Demi",
+    "GL-Nummernschild",
+    "OSP-DIN",
+)
 LATIN_FONTS = (
     "RG2014D",
     "Roboto-Condensed-Bold",
@@ -79,7 +149,7 @@ class FontLibrary:
                     self.files[path.stem] = path
         self._names: dict[str, tuple[str, ...]] = {}
         self.glyphs: list[dict[str, Mask]] = [g for f in glyph_folders for g in read_glyph_sets(f)]
-        self.mask = lru_cache(maxsize=20_000)(self._mask)
+        self._cached = lru_cache(maxsize=60_000)(self._mask)
 
     def for_text(self, preferred: tuple[str, ...]) -> list[str]:
         """The preferred fonts that are installed, or the installed Latin fall-backs. Raises FontError if none is."""
@@ -91,21 +161,40 @@ class FontLibrary:
             )
         return names
 
-    def _mask(self, font: str, character: str) -> Mask:
-        """Coverage of a character, uint8 (h, w), cut to its ink; digits are GLYPH_HEIGHT high."""
-        kind = unicodedata.name(character, "").split(" ")[0]
-        if kind in ("HANGUL", "CJK"):
-            fallbacks = HANGUL_FONTS if kind == "HANGUL" else HAN_FONTS
-            names = [n for n in ((font,) if "Nanum" in font or "CJK" in font else ()) if kind == "HANGUL"]
-            names += [n for n in fallbacks if n in self.files]
+    def mask(self, font: str, character: str, companion: float = 0.0, weight: int = 0) -> Mask:
+        """Coverage of a character (or a joined word), uint8 (h, w), cut to its ink; digits are GLYPH_HEIGHT high.
+
+        `companion`, 0 to 1, chooses among the fonts for a script that `font` lacks; `weight` pixels are added to or
+        taken from the strokes of Latin ones.
+        """
+        kind = unicodedata.name(character[0], "").split(" ")[0]
+        others = {"HANGUL": HANGUL_FONTS, "CJK": HAN_FONTS, "ARABIC": ARABIC_FONTS}.get(kind)
+        if others is None:
+            return self._cached(font, character, weight)
+        if not (kind == "HANGUL" and font in HANGUL_FONTS):
+            names = [n for n in others if n in self.files]
             if not names:
                 raise FontError(f"no font for {character!r}; install fonts-nanum or fonts-noto-cjk, or give --fonts")
-            font = names[0]
-        face = ImageFont.truetype(str(self.files[font]), self._size(font))
+            font = names[min(len(names) - 1, int(companion * len(names)))]
+        # The counters of Hangul and hanzi would close.
+        return self._cached(font, character, 0)
+
+    def _mask(self, font: str, character: str, weight: int) -> Mask:
+        face = self._face(font)
         left, top, right, bottom = face.getbbox(character)
         picture = Image.new("L", (int(right - left) + 4, int(bottom - top) + 4))
         ImageDraw.Draw(picture).text((2 - left, 2 - top), character, font=face, fill=255)
-        return _tight(np.asarray(picture, dtype=np.uint8))
+        mask = _tight(np.asarray(picture, dtype=np.uint8))
+        if weight > 0:
+            mask = np.asarray(cv2.dilate(np.pad(mask, weight), np.ones((weight + 1, weight + 1), np.uint8)), np.uint8)
+        elif weight < 0:
+            mask = np.asarray(cv2.erode(mask, np.ones((1 - weight, 1 - weight), np.uint8)), np.uint8)
+        return _tight(mask)
+
+    @lru_cache(maxsize=100)  # noqa: B019 - a library lives as long as the program
+    def _face(self, font: str) -> ImageFont.FreeTypeFont:
+        # Presentation forms are in their visual order already; a layout engine would turn them round.
+        return ImageFont.truetype(str(self.files[font]), self._size(font), layout_engine=ImageFont.Layout.BASIC)
 
     @lru_cache(maxsize=200)  # noqa: B019 - a library lives as long as the program
     def _size(self, font: str) -> int:

@@ -25,7 +25,10 @@ class SyntheticCrop:
 
 
 class CropGenerator:
-    """Draws crops of the given regions; a region is chosen by `weights`, evenly without them."""
+    """Draws crops of the given regions; a region is chosen by `weights`, evenly without them.
+
+    `backgrounds` are BGR photos without plates to set the plates into.
+    """
 
     def __init__(
         self,
@@ -35,6 +38,7 @@ class CropGenerator:
         weights: Sequence[float] | None = None,
         strength: float = 1.0,
         lines_px: int = 48,
+        backgrounds: Sequence[NDArray[np.uint8]] = (),
     ) -> None:
         if not regions:
             raise ValueError("at least one region is needed")
@@ -46,6 +50,7 @@ class CropGenerator:
         self._library = library
         self._strength = strength
         self._lines_px = lines_px
+        self._backgrounds = backgrounds
 
     def draw(self, seed: int | Sequence[int]) -> SyntheticCrop:
         """The crop of this seed: the same seed gives the same crop."""
@@ -54,6 +59,6 @@ class CropGenerator:
         plate = draw_plate(region, self._library, rng, lines_px=self._lines_px)
         lit = light(plate.picture, rng)
         # From what a far gate camera gives to a phone held close.
-        height = self._lines_px * np.exp(rng.uniform(np.log(0.35), np.log(1.5))) * (1.0 if plate.lines == 1 else 1.5)
-        crop = frame(lit, rng, width=height * lit.shape[1] / lit.shape[0])
+        height = self._lines_px * np.exp(rng.uniform(np.log(0.26), np.log(1.5))) * (1.0 if plate.lines == 1 else 1.5)
+        crop = frame(lit, rng, width=height * lit.shape[1] / lit.shape[0], backgrounds=self._backgrounds)
         return SyntheticCrop(camera(crop, rng, strength=self._strength), plate.text, plate.region, plate.lines)

@@ -2,7 +2,7 @@
 
 A pattern is one string: `#` a digit, `@` a letter, `?` either, `{name}` an entry of the region's alphabet of that name,
 a space a gap, and `-`, `·`, `.` and `:` separators that are drawn but do not belong to the text. Every other character
-stands for itself.
+stands for itself. The key `reads` maps words that are drawn (in another script, say) to what the text holds for them.
 """
 
 from __future__ import annotations
@@ -85,7 +85,14 @@ class Region:
     glyphs: str
     alphabets: Mapping[str, tuple[str, ...]]
     letters: str
+    reads: Mapping[str, str]
     layouts: tuple[Layout, ...]
+
+    def label(self, drawn: str) -> str:
+        """What a drawn text reads as: no separators, and for a word of `reads` what it stands for."""
+        for word, reading in self.reads.items():
+            drawn = drawn.replace(word, reading)
+        return plain(drawn)
 
     def draw_layout(self, rng: np.random.Generator) -> Layout:
         """A layout by weight."""
@@ -167,6 +174,7 @@ def _region(data: Mapping[str, Any]) -> Region:
         glyphs=data.get("glyphs", ""),
         alphabets=alphabets,
         letters=data.get("letters", _LETTERS),
+        reads={str(word): str(reading) for word, reading in data.get("reads", {}).items()},
         layouts=layouts,
     )
 

@@ -6,6 +6,7 @@ fixes the result.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -72,29 +73,51 @@ def surroundings(shape: tuple[int, int], rng: np.random.Generator) -> Picture:
     return _clip(canvas)
 
 
-def frame(plate: Picture, rng: np.random.Generator, *, width: float) -> Picture:
-    """The plate as a detector or a person would have cropped it: `width` pixels wide, tight or loose, tilted or not."""
+def photographed(shape: tuple[int, int], photos: Sequence[Picture], rng: np.random.Generator) -> Picture:
+    """A piece of one of `photos`, of any scale, as a picture of `shape` = (height, width)."""
+    photo = photos[int(rng.integers(len(photos)))]
+    high, wide = photo.shape[:2]
+    zoom = min(1.0, high / shape[0], wide / shape[1]) * rng.uniform(0.15, 1.0)
+    h, w = max(2, int(shape[0] * zoom)), max(2, int(shape[1] * zoom))
+    y, x = int(rng.integers(high - h + 1)), int(rng.integers(wide - w + 1))
+    piece = cv2.resize(photo[y : y + h, x : x + w], (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(piece, dtype=np.uint8)
+
+
+def frame(plate: Picture, rng: np.random.Generator, *, width: float, backgrounds: Sequence[Picture] = ()) -> Picture:
+    """The plate as a detector or a person would have cropped it: `width` pixels wide, tight or loose, tilted or not.
+
+    Around it is a piece of one of the photos `backgrounds`, or what `surroundings` draws.
+    """
     h, w = plate.shape[:2]
-    target = np.array([width, max(14.0, width * h / w * rng.uniform(0.85, 1.15))])
+    kind = rng.choice(4, p=[0.35, 0.3, 0.2, 0.15])
+    # Rectified or tight; a detector's box; with surroundings; seen from the side and never rectified.
+    tilt = np.deg2rad((rng.normal(0, 1.5), rng.normal(0, 4), rng.normal(0, 5), rng.uniform(-24, 24))[kind])
+    lean = rng.normal(0, (0.02, 0.08, 0.1, 0.15)[kind])
+    taper = rng.normal(0, (0.01, 0.03, 0.04, 0.12)[kind])
+    aside = 1.0 if kind < 3 else rng.uniform(0.55, 1.0)
+    target = np.array([width * aside, max(12.0, width * h / w * rng.uniform(0.85, 1.15))])
     half = target / 2
     quad = np.array([[-half[0], -half[1]], [half[0], -half[1]], [half[0], half[1]], [-half[0], half[1]]])
-    kind = rng.random()
-    tilt = np.deg2rad(rng.normal(0, 1.5 if kind < 0.45 else 5.0))
+    # The nearer side is higher.
+    quad[:, 1] *= np.array([1 + taper, 1 - taper, 1 - taper, 1 + taper])
     rotation = np.array([[np.cos(tilt), np.sin(tilt)], [-np.sin(tilt), np.cos(tilt)]])
-    shear = np.array([[1, 0], [rng.normal(0, 0.02 if kind < 0.45 else 0.1), 1]])
+    shear = np.array([[1, 0], [lean, 1]])
     quad = quad @ shear @ rotation + rng.normal(0, 0.025, (4, 2)) * target[1]
     low, high = quad.min(axis=0), quad.max(axis=0)
     size = high - low
-    if kind < 0.45:  # rectified, or tight
+    if kind == 0:
         margins = rng.uniform(-0.03, 0.08, 4)
-    elif kind < 0.8:  # a detector's box
+    elif kind == 2:
+        # In a photo of a car's rear there is more above and below a long plate than beside it.
+        margins = rng.uniform(0.05, 0.6, 4) * np.array([1, rng.uniform(1, 2), 1, rng.uniform(1, 2)])
+    else:
         margins = rng.uniform(0.0, 0.15, 4)
-    else:  # a plate with its surroundings
-        margins = rng.uniform(0.05, 0.6, 4)
     low = low - size * margins[:2]
     high = high + size * margins[2:]
     out_w, out_h = (max(8, round(float(v))) for v in high - low)
-    canvas = surroundings((out_h, out_w), rng)
+    real = len(backgrounds) > 0 and rng.random() < 0.7
+    canvas = photographed((out_h, out_w), backgrounds, rng) if real else surroundings((out_h, out_w), rng)
     # Shrink by area averaging first: a warp alone samples single pixels and aliases.
     if w > 1.6 * width:
         shrink = 1.2 * width / w
@@ -130,7 +153,7 @@ def camera(picture: Picture, rng: np.random.Generator, *, strength: float = 1.0)
     share = min(1.0, strength)
     height, width = picture.shape[:2]
     unit = min(height, width / 2.5) / 40
-    picture = blur(picture, rng, unit * abs(rng.normal(0, 0.9)) * strength)
+    picture = blur(picture, rng, unit * abs(rng.normal(0, 0.65)) * strength)
     if rng.random() < 0.3 * strength:
         factor = rng.uniform(0.35, 0.9)
         small = (max(16, round(width * factor)), max(10, round(height * factor)))
@@ -140,7 +163,10 @@ def camera(picture: Picture, rng: np.random.Generator, *, strength: float = 1.0)
     if rng.random() < 0.7:
         # Contrast about a random level, as haze, a headlight or a night exposure leave it.
         contrast, level, target = rng.uniform(0.25, 1.25), rng.uniform(40, 200), rng.uniform(40, 200)
-        exposed = (exposed - level) * (1 + share * (contrast - 1)) + level + share * (target - level)
+        changed = (exposed - level) * (1 + share * (contrast - 1)) + level + share * (target - level)
+        # What is clipped to black or white from end to end can be read by nobody.
+        if np.clip(changed, 0, 255).std() > 7:
+            exposed = changed
     if rng.random() < 0.4:
         exposed = 255 * np.power(np.clip(exposed, 0, 255) / 255, 1 + share * (rng.uniform(0.5, 2.0) - 1))
     if rng.random() < 0.6:

@@ -19,9 +19,17 @@ class Augment:
     def __init__(self) -> None:
         self._compose = A.Compose(
             [
+                # Seen from the side: the whole crop slanted, in a larger box.
+                A.OneOf(
+                    [
+                        A.Affine(rotate=(-14, 14), shear={"x": (-15, 15), "y": (0, 0)}, fit_output=True, border_mode=1),
+                        A.Perspective(scale=(0.05, 0.15), keep_size=False, fit_output=True, border_mode=1),
+                    ],
+                    p=0.25,
+                ),
                 A.Affine(
-                    scale=(0.85, 1.08),
-                    translate_percent=(-0.05, 0.05),
+                    scale=(0.85, 1.03),
+                    translate_percent=(-0.03, 0.03),
                     rotate=(-4, 4),
                     shear={"x": (-8, 8), "y": (-3, 3)},
                     keep_ratio=False,
@@ -32,7 +40,7 @@ class Augment:
                 A.RandomBrightnessContrast(0.35, 0.45, p=0.6),
                 A.RandomGamma((50, 180), p=0.3),
                 A.OneOf([A.GaussianBlur((3, 5), p=1), A.MotionBlur((3, 7), p=1), A.Defocus((1, 2), p=1)], p=0.3),
-                A.Downscale(scale_range=(0.4, 0.9), p=0.2),
+                A.Downscale(scale_range=(0.3, 0.9), p=0.25),
                 A.GaussNoise(std_range=(0.01, 0.08), p=0.25),
                 A.ImageCompression(quality_range=(25, 90), p=0.3),
                 A.InvertImg(p=0.03),
@@ -44,5 +52,5 @@ class Augment:
         self._compose.set_random_seed(seed)
 
     def __call__(self, crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """A changed copy of a crop (H, W, 3) uint8, of the same shape."""
+        """A changed copy of a crop (H, W, 3) uint8; a slanted one is larger."""
         return np.asarray(self._compose(image=crop)["image"], dtype=np.uint8)

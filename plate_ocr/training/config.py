@@ -17,20 +17,30 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True)
 class Architecture:
-    """The network's shape: one convolution for each entry of `channels` and `strides`, then BiLSTM layers."""
+    """The network's shape: one convolution for each entry of `channels` and `strides`, then BiLSTM layers.
+
+    `residual` says how many residual convolutions follow each of them (none where it is empty).
+    """
 
     height: int = 48
     width: int = 160
     channels: tuple[int, ...] = (16, 32, 56, 80, 80, 96)
     strides: tuple[tuple[int, int], ...] = ((2, 2), (2, 2), (1, 1), (2, 1), (1, 1), (3, 1))
+    residual: tuple[int, ...] = ()
     lstm_units: tuple[int, ...] = (96,)
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
         if len(self.channels) != len(self.strides):
             raise ConfigError("channels and strides need one entry for each convolution")
+        if self.residual and len(self.residual) != len(self.channels):
+            raise ConfigError("residual needs one entry for each convolution, or none at all")
         if not self.lstm_units:
             raise ConfigError("lstm_units needs at least one layer")
+
+    def residual_at(self, place: int) -> int:
+        """Residual convolutions after convolution `place`, counted from 1."""
+        return self.residual[place - 1] if self.residual else 0
 
     @property
     def rows(self) -> int:
@@ -51,7 +61,13 @@ class Architecture:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Data, schedule and seed of one run. Raises ConfigError for a setting out of its range."""
+    """Data, schedule and seed of one run. Raises ConfigError for a setting out of its range.
+
+    `backgrounds` are CSV tables of photos without plates: image_path, and split, of which `splits` picks.
+    `start` names a reader whose weights the run begins with. `teacher` names one that reads the training crops first:
+    `permute` is the share of real crops whose characters change places, where it told them apart; labels that it
+    contradicts with a confidence of at least `distrust` are left out.
+    """
 
     labels: tuple[str, ...] = ()
     splits: tuple[str, ...] = ()
@@ -61,7 +77,12 @@ class TrainConfig:
     regions: tuple[tuple[str, float], ...] = ()
     fonts: tuple[str, ...] = ()
     glyphs: tuple[str, ...] = ()
+    backgrounds: tuple[str, ...] = ()
     alphabet: str = ""
+    start: str = ""
+    teacher: str = ""
+    permute: float = 0.0
+    distrust: float = 0.0
     epochs: int = 40
     steps: int = 200
     batch: int = 64
@@ -80,6 +101,10 @@ class TrainConfig:
             raise ConfigError(f"synthetic is a share from 0 to 1, not {self.synthetic}")
         if not 0 <= self.dev_fraction < 1:
             raise ConfigError(f"dev_fraction is a share from 0 to below 1, not {self.dev_fraction}")
+        if not 0 <= self.permute <= 1 or not 0 <= self.distrust <= 1:
+            raise ConfigError("permute and distrust are shares from 0 to 1")
+        if (self.permute or self.distrust) and not self.teacher:
+            raise ConfigError("permute and distrust need a teacher: the reader that says where characters stand")
         if not self.labels and self.synthetic < 1:
             raise ConfigError("without a label table every sample has to be drawn: set synthetic to 1")
         for name in ("epochs", "steps", "batch", "patience"):

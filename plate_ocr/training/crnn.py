@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import keras
 
+from plate_ocr.recognition.alphabet import Alphabet
 from plate_ocr.training.config import Architecture
 
 
@@ -23,6 +24,11 @@ def build_crnn(architecture: Architecture, classes: int) -> keras.Model:
         x = keras.layers.Conv2D(channels, 3, strides=strides, padding="same", use_bias=False, name=f"conv{i}")(x)
         x = keras.layers.BatchNormalization(momentum=0.98, name=f"norm{i}")(x)
         x = keras.layers.ReLU(name=f"relu{i}")(x)
+        for j in range(1, architecture.residual_at(i) + 1):
+            # A gain of zero makes a new block the identity: it can be added to weights that are trained already.
+            y = keras.layers.Conv2D(channels, 3, padding="same", use_bias=False, name=f"conv{i}_{j}")(x)
+            y = keras.layers.BatchNormalization(momentum=0.98, gamma_initializer="zeros", name=f"norm{i}_{j}")(y)
+            x = keras.layers.ReLU(name=f"relu{i}_{j}")(keras.layers.Add(name=f"add{i}_{j}")([x, y]))
     _, rows, columns, channels = x.shape
     x = keras.layers.Reshape((rows * columns, channels), name="rows_in_a_row")(x)
     for i, units in enumerate(architecture.lstm_units, start=1):
@@ -32,3 +38,33 @@ def build_crnn(architecture: Architecture, classes: int) -> keras.Model:
     x = keras.layers.Dropout(architecture.dropout, name="dropout")(x)
     logits = keras.layers.Dense(classes, name="logits")(x)
     return keras.Model(crop, logits, name="crnn")
+
+
+def take_weights(model: keras.Model, source: keras.Model, alphabet: Alphabet, known: Alphabet) -> list[str]:
+    """Copy into `model` what `source` has learned, layer by layer, and give the names of layers that stay fresh.
+
+    A layer is copied if its shapes are equal. Of the last layer each character that both alphabets hold keeps its
+    weights, wherever it stands, so that an alphabet may grow or shrink.
+    """
+    fresh = []
+    for layer in model.layers:
+        weights = layer.get_weights()
+        if not weights:
+            continue
+        try:
+            found = source.get_layer(layer.name).get_weights()
+        except ValueError:
+            fresh.append(layer.name)
+            continue
+        if layer.name == "logits" and len(found) == 2 and found[0].shape[0] == weights[0].shape[0]:
+            places = {c: i for i, c in enumerate(known.characters, start=1)} | {"": 0}
+            kept = [(i, places[c]) for i, c in enumerate(("", *alphabet.characters)) if c in places]
+            here, there = map(list, zip(*kept, strict=True))
+            for mine, theirs in zip(weights, found, strict=True):
+                mine[..., here] = theirs[..., there]
+            layer.set_weights(weights)
+        elif [w.shape for w in weights] == [w.shape for w in found]:
+            layer.set_weights(found)
+        else:
+            fresh.append(layer.name)
+    return fresh

@@ -57,6 +57,7 @@ def export(run: Path) -> float:
         about={
             "parameters": int(model.count_params()),
             "steps": architecture.steps,
+            "rows": architecture.rows,
             "exported": time.strftime("%Y-%m-%d"),
             "keras": keras.version(),
         },

@@ -17,11 +17,13 @@ import numpy as np
 
 from plate_ocr.evaluation.metrics import Score, score
 from plate_ocr.labels import Label
+from plate_ocr.model_store import KERAS, open_reader
 from plate_ocr.photos import load
 from plate_ocr.recognition.ctc import greedy
 from plate_ocr.recognition.preprocess import normalize, prepare
 from plate_ocr.training.config import ConfigError, TrainConfig
-from plate_ocr.training.crnn import build_crnn
+from plate_ocr.training.crnn import build_crnn, take_weights
+from plate_ocr.training.loss import CtcLoss
 from plate_ocr.training.samples import Batch, make_batch, split_labels, start_worker
 
 LAST = "last.keras"
@@ -198,12 +200,17 @@ def train(
 
     first_epoch = 0
     if resume:
-        model = keras.models.load_model(run / LAST)
+        model = keras.models.load_model(run / LAST, custom_objects={"CtcLoss": CtcLoss})
         first_epoch = int(json.loads((run / STATE).read_text())["epoch"])
         _trim_history(run / HISTORY, first_epoch)
     else:
         keras.utils.set_random_seed(config.seed)
         model = build_crnn(config.architecture, alphabet.classes)
+        if config.start:
+            files = open_reader(config.start)
+            source = keras.models.load_model(files.file(KERAS), compile=False)
+            fresh = take_weights(model, source, alphabet, files.alphabet)
+            say(f"weights from {config.start}; fresh: {', '.join(fresh) or 'none'}")
         schedule = keras.optimizers.schedules.CosineDecay(
             config.learning_rate / 25,
             config.epochs * config.steps,
@@ -213,7 +220,7 @@ def train(
         )
         # A recurrent network's gradients explode now and then; clipping by global norm keeps their direction.
         optimizer = keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay, global_clipnorm=config.clip_norm)
-        model.compile(optimizer=optimizer, loss=keras.losses.CTC(), jit_compile=False)
+        model.compile(optimizer=optimizer, loss=CtcLoss(), jit_compile=False)
     say(
         f"{model.count_params():,} parameters, {config.architecture.steps} time steps, "
         f"epoch {first_epoch + 1} of {config.epochs}"
@@ -231,7 +238,7 @@ def train(
         )
     finally:
         feed.close()
-    return keras.models.load_model(run / BEST)
+    return keras.models.load_model(run / BEST, compile=False)
 
 
 def _trim_history(path: Path, epochs: int) -> None:

@@ -5,6 +5,7 @@ Batch `index` of epoch `epoch` is a function of the seed alone: a resumed run se
 
 from __future__ import annotations
 
+import csv
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from plate_ocr.synthesis import CropGenerator, load_regions
 from plate_ocr.synthesis.fonts import FontLibrary
 from plate_ocr.training.augmentation import Augment
 from plate_ocr.training.config import TrainConfig
+from plate_ocr.training.teacher import Lesson, consult
 
 MAX_TEXT = 16
 """Labels are padded to this length: a changing width would make TensorFlow trace its graph again."""
@@ -78,6 +80,24 @@ def check_labels(labels: Sequence[Label], alphabet: Alphabet, steps: int) -> Non
         raise LabelError(f"{len(problems)} of {len(labels)} labels cannot be used:\n" + "\n".join(problems[:10]) + more)
 
 
+def load_backgrounds(config: TrainConfig) -> list[NDArray[np.uint8]]:
+    """The photos of the run's background tables, at most 640 pixels a side. Raises LabelError for an unusable table."""
+    photos = []
+    for table in map(Path, config.backgrounds):
+        try:
+            with table.open(encoding="utf-8-sig", newline="") as stream:
+                rows = [r for r in csv.DictReader(stream) if not config.splits or r.get("split") in config.splits]
+            paths = [table.parent / row["image_path"] for row in rows]
+        except (OSError, UnicodeDecodeError, csv.Error, KeyError) as error:
+            raise LabelError(f"{table}: not a table of photos with the column image_path ({error})") from None
+        for path in paths:
+            photo = load(path)
+            scale = min(1.0, 640 / max(photo.shape[:2]))
+            small = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            photos.append(np.asarray(small, dtype=np.uint8))
+    return photos
+
+
 class Samples:
     """Makes batches of augmented real crops and synthetic ones."""
 
@@ -88,16 +108,22 @@ class Samples:
         self._size = (config.architecture.height, config.architecture.width)
         self._augment = Augment()
         self._cache: dict[int, NDArray[np.uint8]] = {}
+        self._lesson = Lesson()
+        if config.teacher:
+            self._lesson = consult(config.teacher, self._labels, distrust=config.distrust, permute=bool(config.permute))
         # The square root lets a large source count for more than a small one, without drowning it.
         counts = Counter(label.source for label in labels)
         share = np.array([counts[label.source] ** -0.5 for label in labels])
+        share[list(self._lesson.distrusted)] = 0
         self._share = share / share.sum() if len(share) else share
         self._generator = None
         if config.synthetic:
             names = [name for name, _ in config.regions]
             weights = [weight for _, weight in config.regions] or None
             library = FontLibrary(map(Path, config.fonts), map(Path, config.glyphs))
-            self._generator = CropGenerator(load_regions(names), library, weights=weights)
+            self._generator = CropGenerator(
+                load_regions(names), library, weights=weights, backgrounds=load_backgrounds(config)
+            )
 
     def batch(self, epoch: int, index: int) -> Batch:
         """The batch of this place in the run."""
@@ -111,7 +137,11 @@ class Samples:
                 crop, text = drawn.picture, drawn.text
             else:
                 place = int(rng.choice(len(self._labels), p=self._share))
-                crop, text = self._augment(self._open(place)), self._labels[place].text
+                crop, text = self._open(place), self._labels[place].text
+                slots = self._lesson.slots.get(place)
+                if slots and rng.random() < self._config.permute:
+                    crop, text = self._lesson.bank.permute(self._labels[place].source, crop, text, slots, rng)
+                crop = self._augment(crop)
             crops[i] = fit(crop, self._size)
             classes[i, : len(text)] = self._alphabet.encode(text)
         return crops, classes

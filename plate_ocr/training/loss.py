@@ -1,0 +1,31 @@
+"""The CTC loss, by the fastest way that the backend at hand offers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+
+class CtcLoss(keras.losses.Loss):  # type: ignore[misc]
+    """Connectionist temporal classification (Graves et al., 2006): labels (N, L) padded with 0, logits (N, T, C).
+
+    Keras's own loss takes TensorFlow's dense implementation, which at T = 80 is a third of a training step of this
+    network; its sparse one computes the same in a sixth of the time. Other backends take Keras's.
+    """
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """The loss of each row (N,)."""
+        if keras.backend.backend() != "tensorflow":
+            return keras.losses.ctc(y_true, y_pred)
+        import tensorflow as tf
+
+        shape = tf.shape(y_pred)
+        return tf.nn.ctc_loss(
+            labels=tf.sparse.from_dense(tf.cast(y_true, tf.int32)),
+            logits=y_pred,
+            label_length=None,
+            logit_length=tf.fill([shape[0]], shape[1]),
+            logits_time_major=False,
+            blank_index=0,
+        )
