@@ -12,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plate_ocr.cli import main
+from plate_ocr.evaluation.evaluate import SIZES, Read
 from plate_ocr.evaluation.metrics import confusions, fold, macro, score, wilson
-from tests.conftest import write_labels
+from plate_ocr.labels import Label
+from tests.conftest import SAMPLE, write_labels
 
 
 def test_scores_of_a_worked_example() -> None:
@@ -99,3 +101,25 @@ def test_bad_tables_and_models_end_with_one_line(tiny_crops: Path, tmp_path: Pat
         assert result.exit_code == 1
         assert says in result.output
         assert isinstance(result.exception, SystemExit)
+
+
+def test_scores_of_one_and_two_lines_and_of_sizes_stand_apart(tmp_path: Path) -> None:
+    rows = [("crops/00001.jpg", "4LF26", "", "synthetic", "1"), ("crops/00002.jpg", "X", "", "synthetic", "2")]
+    table = write_labels(
+        tmp_path, [(str(SAMPLE / r[0]), *r[1:]) for r in rows], "image_path,plate_text,region,split,lines"
+    )
+    file = tmp_path / "scores.json"
+    result = CliRunner().invoke(main, ["evaluate", str(table), "--json", str(file)])
+    assert result.exit_code == 0, result.output
+    assert "by lines and size" in result.output
+    (split,) = json.loads(file.read_text())["splits"]
+    assert {name: score["plates"] for name, score in split["by_lines"].items()} == {"one line": 1, "two lines": 1}
+    assert sum(score["plates"] for score in split["by_character_height"].values()) == 2
+
+
+def test_the_height_of_characters_is_estimated_from_the_crop_and_its_lines() -> None:
+    label = Label(Path("a.jpg"), "A")
+    sizes = [
+        Read(label, "A", 1.0, lines=lines, height=height).size for lines, height in ((1, 18), (1, 30), (2, 30), (1, 40))
+    ]
+    assert [SIZES.index(size) for size in sizes] == [0, 1, 0, 2]

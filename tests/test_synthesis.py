@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from plate_ocr.cli import main
 from plate_ocr.recognition.alphabet import Alphabet, normalize
 from plate_ocr.synthesis import CropGenerator, Region, RegionError, load_regions
+from plate_ocr.synthesis.drawing import Pen, draw_plate
 from plate_ocr.synthesis.fonts import FontError, FontLibrary, hangul_of, read_glyph_sets
 from plate_ocr.synthesis.region import load_region
 from plate_ocr.synthesis.scenes import HEIGHT, WIDTH, SceneGenerator
@@ -85,6 +86,58 @@ def test_a_faulty_region_file_is_named_with_its_fault(tmp_path: Path, change: tu
     with pytest.raises(RegionError, match=says) as caught:
         load_region(path)
     assert "qq.yaml" in str(caught.value)
+
+
+def test_there_are_the_regions_of_the_world_and_every_one_draws(library: FontLibrary) -> None:
+    assert len(REGIONS) >= 25
+    assert {
+        "KR",
+        "CN",
+        "JP",
+        "TW",
+        "VN",
+        "US",
+        "BR",
+        "AR",
+        "DE",
+        "FR",
+        "GB",
+        "IT",
+        "ES",
+        "PL",
+        "CZ",
+        "HR",
+        "RO",
+        "NL",
+    } <= {region.code for region in REGIONS}
+    for region in REGIONS:
+        for layout in region.layouts:
+            plate = draw_plate(region, library, np.random.default_rng(0), layout=layout)
+            assert plate.text, (region.code, layout.name)
+            assert plate.lines in (1, 2)
+            assert plate.picture.std() > 5
+
+
+def test_a_word_in_another_script_reads_as_what_the_region_says(library: FontLibrary) -> None:
+    (tunisia,) = load_regions(["tn"])
+    generator = CropGenerator([tunisia], library)
+    texts = [generator.draw(seed).text for seed in range(30)]
+    assert any("T" in text for text in texts)
+    assert all(text.isascii() for text in texts)
+
+
+def test_look_alikes_share_a_shape_only_where_a_format_tells_them_apart(library: FontLibrary) -> None:
+    font = library.for_text(("DejaVuSansMono-Bold",))[0]
+    plain, twins = Pen(library, font, {}), Pen(library, font, {}, twins="digits")
+    assert not np.array_equal(plain.mask("O"), plain.mask("0"))
+    assert np.array_equal(twins.mask("O"), plain.mask("0"))
+    assert np.array_equal(twins.mask("A"), plain.mask("A"))
+
+
+def test_a_bolder_pen_has_more_ink(library: FontLibrary) -> None:
+    font = library.for_text(REGIONS[0].fonts)[0]
+    inks = [float((library.mask(font, "8", weight=weight) > 128).mean()) for weight in (-2, 0, 3)]
+    assert inks == sorted(inks)
 
 
 def test_a_region_is_one_file_and_no_code(tmp_path: Path, library: FontLibrary) -> None:
@@ -164,6 +217,7 @@ def test_synthesize_writes_pictures_and_their_labels(
     assert {row["image_path"] for row in rows} == {"00001.jpg", "00002.jpg", "00003.jpg"}
     assert all((out / row["image_path"]).stat().st_size > 500 and row["plate_text"] for row in rows)
     assert ("x1" in rows[0]) == bool(flags)
+    assert ("lines" in rows[0]) != bool(flags)
     again = CliRunner().invoke(main, command)
     assert again.exit_code == 1
     assert "exists already" in again.output

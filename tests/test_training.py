@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import os
 import subprocess
@@ -15,7 +16,7 @@ import pytest
 from click.testing import CliRunner
 
 from plate_ocr.cli import main
-from plate_ocr.labels import LabelError
+from plate_ocr.labels import Label, LabelError
 from tests.conftest import write_labels
 
 pytest.importorskip("tensorflow", reason="training needs the train extra")
@@ -217,3 +218,101 @@ def test_the_same_code_trains_on_other_backends(backend: str, tiny_crops: Path, 
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert f"backend {backend}" in done.stdout
+
+
+def test_the_fast_loss_is_keras_own() -> None:
+    import keras
+
+    from plate_ocr.training.loss import CtcLoss
+
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(5, 20, 7)).astype(np.float32)
+    labels = np.zeros((5, 8), np.int32)
+    for row in labels:
+        length = rng.integers(1, 8)
+        row[:length] = rng.integers(1, 7, length)
+    assert float(CtcLoss()(labels, logits)) == pytest.approx(float(keras.losses.CTC()(labels, logits)), rel=1e-5)
+
+
+def test_a_run_starts_from_weights_and_its_alphabet_may_grow_and_shrink(tiny_run: Path) -> None:
+    import keras
+
+    from plate_ocr.model_store import open_reader
+    from plate_ocr.recognition.alphabet import Alphabet
+    from plate_ocr.training.crnn import build_crnn, take_weights
+
+    known = open_reader(tiny_run).alphabet
+    source = keras.models.load_model(tiny_run / "reader.keras", compile=False)
+    other = Alphabet("가98A0")
+    model = build_crnn(TINY, other.classes)
+    fresh = model.get_layer("logits").get_weights()[0][:, 1].copy()
+    assert take_weights(model, source, other, known) == []
+    crop = np.random.default_rng(0).normal(size=(2, 24, 64, 1)).astype(np.float32)
+    before, after = source.predict(crop, verbose=0), model.predict(crop, verbose=0)
+    # The blank, 9, 8 and 0 keep their logits; 가 and A are new.
+    np.testing.assert_allclose(after[..., [0, 2, 3, 5]], before[..., [0, 10, 9, 1]], atol=1e-5)
+    np.testing.assert_array_equal(model.get_layer("logits").get_weights()[0][:, 1], fresh)
+
+
+def test_a_residual_convolution_changes_nothing_until_it_is_trained(tiny_run: Path) -> None:
+    import keras
+
+    from plate_ocr.model_store import open_reader
+    from plate_ocr.training.crnn import build_crnn, take_weights
+
+    alphabet = open_reader(tiny_run).alphabet
+    source = keras.models.load_model(tiny_run / "reader.keras", compile=False)
+    deeper = build_crnn(dataclasses.replace(TINY, residual=(0, 1, 2)), alphabet.classes)
+    fresh = take_weights(deeper, source, alphabet, alphabet)
+    assert {name.split("_")[0] for name in fresh} == {"conv2", "conv3", "norm2", "norm3"}
+    crop = np.random.default_rng(0).normal(size=(2, 24, 64, 1)).astype(np.float32)
+    np.testing.assert_allclose(deeper.predict(crop, verbose=0), source.predict(crop, verbose=0), atol=1e-5)
+
+
+def test_a_teacher_finds_characters_and_doubts_wrong_labels() -> None:
+    """With the shipped reader, on the repository's own drawn crops."""
+    from plate_ocr.labels import read_labels
+    from plate_ocr.photos import load
+    from plate_ocr.recognition.recognizer import Recognizer
+    from plate_ocr.training.teacher import consult
+    from tests.conftest import SAMPLE
+
+    labels = read_labels(SAMPLE / "crops" / "labels.csv")
+    readings = Recognizer().read([load(label.path) for label in labels])
+    sure = [place for place, reading in enumerate(readings) if reading.confidence > 0.8]
+    right = [labels[place] for place in sure if readings[place].text == labels[place].text]
+    wrong = [Label(label.path, label.text[:-1] + ("7" if label.text[-1] != "7" else "1")) for label in right[:3]]
+    lesson = consult("reader", [*right, *wrong], distrust=0.8, permute=True)
+    assert lesson.distrusted == set(range(len(right), len(right) + len(wrong)))
+    assert set(lesson.slots) <= set(range(len(right)))
+    assert len(lesson.slots) >= len(right) // 3
+    assert len(lesson.bank) >= 3 * len(lesson.slots)
+
+
+def test_permuted_crops_and_photographed_backgrounds_reach_the_batches(tmp_path: Path) -> None:
+    from tests.conftest import SAMPLE
+
+    (tmp_path / "photos.csv").write_text(
+        f"image_path,split\n{SAMPLE / 'scenes' / '00001.jpg'},train\n{tmp_path / 'none.jpg'},dev\n"
+    )
+    plain = tiny_config(SAMPLE / "crops" / "labels.csv", splits=(), dev_splits=(), alphabet="", synthetic=0.3)
+    settings = {"teacher": "reader", "permute": 1.0, "backgrounds": (str(tmp_path / "photos.csv"),)}
+    changed = dataclasses.replace(plain, **settings, splits=("train",))
+    labels, _ = split_labels(plain)
+    texts = {label.text for label in labels}
+    known = plain.make_alphabet()
+
+    def drawn(config: TrainConfig) -> set[str]:
+        _, classes = Samples(config, labels).batch(0, 0)
+        return {known.decode(int(c) for c in row if c) for row in classes}
+
+    assert len(drawn(changed) - texts) > len(drawn(plain) - texts)
+
+
+def test_settings_without_their_teacher_are_refused() -> None:
+    with pytest.raises(ConfigError, match="teacher"):
+        TrainConfig(synthetic=1, permute=0.5)
+    with pytest.raises(ConfigError, match="shares from 0 to 1"):
+        TrainConfig(synthetic=1, permute=2, teacher="reader")
+    with pytest.raises(ConfigError, match="residual"):
+        Architecture(residual=(1,))

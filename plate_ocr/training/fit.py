@@ -200,7 +200,7 @@ def train(
 
     first_epoch = 0
     if resume:
-        model = keras.models.load_model(run / LAST, custom_objects={"CtcLoss": CtcLoss})
+        model = keras.models.load_model(run / LAST)
         first_epoch = int(json.loads((run / STATE).read_text())["epoch"])
         _trim_history(run / HISTORY, first_epoch)
     else:

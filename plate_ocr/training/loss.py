@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 
+@keras.saving.register_keras_serializable(package="plate_ocr")
 class CtcLoss(keras.losses.Loss):  # type: ignore[misc]
     """Connectionist temporal classification (Graves et al., 2006): labels (N, L) padded with 0, logits (N, T, C).
 
