@@ -18,8 +18,9 @@ from rich.table import Table
 from plate_ocr.labels import read_labels
 from plate_ocr.photos import load
 from plate_ocr.recognition.preprocess import fit
-from plate_ocr.synthesis import CropGenerator, load_regions
 from plate_ocr.synthesis.fonts import FontLibrary
+from plate_ocr.synthesis.generator import CropGenerator
+from plate_ocr.synthesis.region import load_regions
 
 CELL = (60, 160)
 

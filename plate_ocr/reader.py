@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from plate_ocr.detection import ContourDetector, Detector, rectify
 from plate_ocr.photos import PhotoError, load
 from plate_ocr.plate import Corners, Plate, Status
+from plate_ocr.recognition.decoder import DecoderSettings
 from plate_ocr.recognition.recognizer import Reading, Recognizer
 
 Photo = str | os.PathLike[str] | bytes | NDArray[np.uint8]
@@ -31,14 +32,20 @@ class PlateReader:
     """
 
     def __init__(
-        self, model: str | Path = "reader", *, detector: Detector | None = None, crops: bool = False, threads: int = 0
+        self,
+        model: str | Path = "reader",
+        *,
+        detector: Detector | None = None,
+        crops: bool = False,
+        threads: int = 0,
+        decoding: DecoderSettings | None = None,
     ) -> None:
         """`model` is a shipped name or a training run's folder; `detector` anything with a `detect` method.
 
-        With `crops`, each picture already is a plate and nothing is searched. Raises ModelError if the model is missing
-        or damaged.
+        With `crops`, each picture already is a plate and nothing is searched. `decoding` says what known plate formats
+        count for. Raises ModelError if the model is missing or damaged, RegionError for an unknown region.
         """
-        self._recognizer = Recognizer(model, threads=threads)
+        self._recognizer = Recognizer(model, threads=threads, decoding=decoding)
         self._detector = detector or ContourDetector()
         self._crops = crops
 
@@ -98,6 +105,7 @@ def _plate(source: str, number: int, corners: Corners, reading: Reading) -> Plat
         confidence=reading.confidence if reading.text else 0.0,
         status=Status.OK if reading.text else Status.UNREADABLE_PLATE,
         number=number,
+        region=reading.region,
         corners=corners,
         characters=reading.characters,
     )

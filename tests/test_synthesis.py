@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from plate_ocr.cli import main
 from plate_ocr.recognition.alphabet import Alphabet, normalize
-from plate_ocr.synthesis import CropGenerator, Region, RegionError, load_regions
 from plate_ocr.synthesis.drawing import Pen, draw_plate
 from plate_ocr.synthesis.fonts import FontError, FontLibrary, hangul_of, read_glyph_sets
-from plate_ocr.synthesis.region import load_region
+from plate_ocr.synthesis.generator import CropGenerator
+from plate_ocr.synthesis.region import Region, RegionError, load_region, load_regions
 from plate_ocr.synthesis.scenes import HEIGHT, WIDTH, SceneGenerator
 
 REGIONS = load_regions()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from plate_ocr.cli import fails_cleanly
-from plate_ocr.cli.options import comma_names
+from plate_ocr.cli.options import comma_names, decoding_options
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from plate_ocr.evaluation.evaluate import Evaluation
     from plate_ocr.evaluation.metrics import Score
+    from plate_ocr.recognition.decoder import FormatMode
 
 
 @click.command()
@@ -28,11 +29,19 @@ if TYPE_CHECKING:
     "--model", default="reader", show_default=True, help="A shipped model's name, or a training run's folder."
 )
 @click.option("--keras", "with_keras", is_flag=True, help="Read with the Keras file instead of the ONNX one.")
+@decoding_options
 @click.option("--threads", default=0, help="Threads of ONNX Runtime; 0: as many as cores.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write all scores to this file.")
 @fails_cleanly
 def evaluate(
-    labels: tuple[Path, ...], split: str, model: str, with_keras: bool, threads: int, json_file: Path | None
+    labels: tuple[Path, ...],
+    split: str,
+    model: str,
+    with_keras: bool,
+    formats: FormatMode,
+    region: str,
+    threads: int,
+    json_file: Path | None,
 ) -> None:
     """Read the crops of LABELS (CSV: image_path,plate_text[,region,split,lines]) and compare with their texts.
 
@@ -46,6 +55,7 @@ def evaluate(
 
     from plate_ocr.evaluation.evaluate import group_by_split, read_crops
     from plate_ocr.labels import LabelError, read_labels
+    from plate_ocr.recognition.decoder import DecoderSettings
     from plate_ocr.recognition.recognizer import Recognizer
 
     splits = comma_names(split) or None
@@ -58,7 +68,12 @@ def evaluate(
         from plate_ocr.cli import need_train_extra
 
         need_train_extra()
-    recognizer = Recognizer(model, keras=with_keras, threads=threads)
+    recognizer = Recognizer(
+        model,
+        keras=with_keras,
+        threads=threads,
+        decoding=DecoderSettings(formats=formats, regions=comma_names(region)),
+    )
     console = Console()
     err = Console(stderr=True)
     reads = list(
@@ -67,7 +82,11 @@ def evaluate(
         )
     )
     evaluations = group_by_split(reads)
-    console.print(f"{recognizer.kind} file of model {model}: {len(reads)} crops")
+    decoder = recognizer.decoder
+    console.print(
+        f"{recognizer.kind} file of model {model}: {len(reads)} crops; formats {formats}, "
+        f"the beam searched {decoder.searched / max(1, decoder.decoded):.0%}"
+    )
     for evaluation in evaluations:
         _show(console, evaluation)
     failed = [read for read in reads if read.message]
@@ -78,7 +97,12 @@ def evaluate(
     if unlabelled:
         err.print(f"{unlabelled} rows without a text were left out")
     if json_file:
-        report = {"model": str(model), "file": recognizer.kind, "splits": [e.as_dict() for e in evaluations]}
+        report = {
+            "model": str(model),
+            "file": recognizer.kind,
+            "formats": formats,
+            "splits": [e.as_dict() for e in evaluations],
+        }
         json_file.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 

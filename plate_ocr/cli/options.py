@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import click
 
 
 def comma_names(text: str) -> tuple[str, ...]:
     """`a, b` as ("a", "b")."""
     return tuple(filter(None, (part.strip() for part in text.split(","))))
+
+
+def decoding_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--formats and --region, for every command that reads plates."""
+    for option in (
+        click.option(
+            "--region",
+            default="",
+            help="Only formats of these regions count: names or YAML files, kr,de. Default: all.",
+        ),
+        click.option(
+            "--formats",
+            type=click.Choice(["soft", "strict", "off"]),
+            default="soft",
+            show_default=True,
+            help="A text that fits no known plate format ranks lower, cannot be, or is like any other.",
+        ),
+    ):
+        command = option(command)
+    return command
 
 
 def weighted_names(text: str) -> tuple[tuple[str, float], ...]:

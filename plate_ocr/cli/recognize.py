@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 import click
 
 from plate_ocr.cli import fails_cleanly
+from plate_ocr.cli.options import comma_names, decoding_options
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from plate_ocr.batch.run import Summary
     from plate_ocr.plate import Plate
+    from plate_ocr.recognition.decoder import FormatMode
 
 
 @click.command()
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 @click.option(
     "--model", default="reader", show_default=True, help="A shipped model's name, or a training run's folder."
 )
+@decoding_options
 @click.option("--threads", default=0, help="Threads of the network; 0: as many as cores.")
 @click.option("--batch", default=16, show_default=True, type=click.IntRange(1), help="Photos read together.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress, no summary.")
@@ -37,6 +40,8 @@ def recognize(
     annotate: Path | None,
     crops: bool,
     model: str,
+    formats: FormatMode,
+    region: str,
     threads: int,
     batch: int,
     quiet: bool,
@@ -51,6 +56,7 @@ def recognize(
     from plate_ocr.batch.run import recognize as run
     from plate_ocr.batch.sinks import Sink, open_sink
     from plate_ocr.reader import PlateReader
+    from plate_ocr.recognition.decoder import DecoderSettings
 
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Hangul must come out whatever the locale, and csv brings its own line ends.
@@ -59,7 +65,9 @@ def recognize(
     sources = _listed(photos)
     if not sources:
         sys.exit(1)
-    reader = PlateReader(model, crops=crops, threads=threads)
+    reader = PlateReader(
+        model, crops=crops, threads=threads, decoding=DecoderSettings(formats=formats, regions=comma_names(region))
+    )
     if output is None and sys.stdout.isatty():
         table = _TableRows()
         summary = _with_progress(

@@ -57,9 +57,10 @@ def synthesize(
     from rich.progress import track
 
     from plate_ocr.batch.annotate import save_jpeg
-    from plate_ocr.synthesis import CropGenerator, load_regions
     from plate_ocr.synthesis.fonts import FontLibrary
+    from plate_ocr.synthesis.generator import CropGenerator
     from plate_ocr.synthesis.preview import draw_sheet
+    from plate_ocr.synthesis.region import load_regions
     from plate_ocr.synthesis.scenes import SceneGenerator
 
     if (output is None) == (preview is None):

@@ -23,6 +23,9 @@ Colour = tuple[int, int, int]
 Box = tuple[float, float, float, float]
 """Left, top, width, height in millimetres."""
 
+# libyaml's parser is ten times faster; a build without it has Python's.
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 SEPARATORS = "-·.:"
 _TOKEN = re.compile(r"\{(\w+)\}|(.)")
 _DIGITS = "0123456789"
@@ -120,6 +123,19 @@ def plain(text: str) -> str:
     return "".join(c for c in text if not c.isspace() and c not in SEPARATORS)
 
 
+def slots(region: Region, pattern: str) -> list[tuple[str, ...]]:
+    """What may stand at each place of a pattern's text: separators and gaps are none."""
+    places = []
+    for token in _TOKEN.finditer(pattern):
+        if token[1]:
+            places.append(tuple(region.label(entry) for entry in region.alphabets[token[1]]))
+        elif token[2] in "#@?":
+            places.append(tuple({"#": _DIGITS, "@": region.letters, "?": _DIGITS + region.letters}[token[2]]))
+        elif plain(token[2]):
+            places.append((token[2],))
+    return places
+
+
 def parse_colour(value: str) -> Colour:
     """`#rrggbb` as (blue, green, red). Raises ValueError for anything else."""
     if not re.fullmatch(r"#[0-9a-fA-F]{6}", str(value)):
@@ -151,7 +167,7 @@ def load_regions(names: Iterable[str] = ()) -> list[Region]:
 def load_region(path: Path) -> Region:
     """The region of one YAML file. Raises RegionError naming the file and what is wrong in it."""
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
         return _region(data)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise RegionError(f"{path}: not a YAML file ({error})") from None

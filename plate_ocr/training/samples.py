@@ -18,8 +18,9 @@ from plate_ocr.labels import Label, LabelError, read_labels
 from plate_ocr.photos import PhotoError, load
 from plate_ocr.recognition.alphabet import Alphabet, steps_needed
 from plate_ocr.recognition.preprocess import fit
-from plate_ocr.synthesis import CropGenerator, load_regions
 from plate_ocr.synthesis.fonts import FontLibrary
+from plate_ocr.synthesis.generator import CropGenerator
+from plate_ocr.synthesis.region import load_regions
 from plate_ocr.training.augmentation import Augment
 from plate_ocr.training.config import TrainConfig
 from plate_ocr.training.teacher import Lesson, consult

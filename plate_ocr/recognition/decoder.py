@@ -1,0 +1,114 @@
+"""Logits to texts: greedy where the network is sure, a beam that knows plate formats where it is not."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plate_ocr.recognition.alphabet import Alphabet
+from plate_ocr.recognition.beam import Candidate, align, beam_search, text_log_p
+from plate_ocr.recognition.ctc import Decoded, greedy, log_softmax
+from plate_ocr.recognition.formats import Formats
+from plate_ocr.synthesis.region import load_regions
+
+FormatMode = Literal["soft", "strict", "off"]
+FORMAT_MODES: tuple[str, ...] = get_args(FormatMode)
+
+PENALTY = 2.0
+"""Nats that a text pays for fitting no known format. Vanity and foreign plates are common: they must be able to."""
+
+SURE = 0.9
+"""A greedy text is taken as it is if it fits a format and each of its characters is at least this likely."""
+
+
+@dataclass(frozen=True)
+class DecoderSettings:
+    """How to decode. With `formats` "soft" a text that fits no known format ranks lower, with "strict" it cannot be,
+    with "off" it is like any other. `regions` restricts the formats to some regions. `width` is the beam's.
+
+    Raises ValueError for another mode, or a width below 1.
+    """
+
+    formats: FormatMode = "soft"
+    regions: tuple[str, ...] = ()
+    width: int = 8
+
+    def __post_init__(self) -> None:
+        if self.formats not in FORMAT_MODES:
+            raise ValueError(f"formats is one of {', '.join(FORMAT_MODES)}, not {self.formats!r}")
+        if self.width < 1:
+            raise ValueError(f"a beam is at least 1 wide, not {self.width}")
+
+
+class Decoder:
+    """Decodes the logits of one alphabet, and counts how many texts it `decoded`, and `searched` with the beam."""
+
+    def __init__(self, alphabet: Alphabet, settings: DecoderSettings | None = None) -> None:
+        self.alphabet = alphabet
+        self.settings = settings or DecoderSettings()
+        self.searched = 0
+        self.decoded = 0
+        if self.settings.regions:
+            # A misspelt region is told at once, not with the first plate.
+            load_regions(self.settings.regions)
+
+    @cached_property
+    def formats(self) -> Formats:
+        """The formats in force. Raises RegionError for an unknown region."""
+        return Formats(load_regions(self.settings.regions), self.alphabet)
+
+    def __call__(self, logits: NDArray[np.float32]) -> list[Decoded]:
+        """Logits (N, T, C) to N texts."""
+        log_p = log_softmax(logits)
+        return [self._decode(first, row) for first, row in zip(greedy(logits), log_p, strict=True)]
+
+    def candidates(self, log_p: NDArray[np.float32]) -> list[Candidate]:
+        """The likeliest texts of one sequence, best first: log-probabilities (T, C)."""
+        mode = self.settings.formats
+        return beam_search(
+            log_p,
+            width=self.settings.width,
+            grammar=None if mode == "off" else self.formats,
+            penalty={"off": 0.0, "soft": PENALTY, "strict": math.inf}[mode],
+        )
+
+    def regions(self, text: str) -> dict[str, float]:
+        """Whose plate a text can be, by its format: region -> probability, likeliest first."""
+        return {} if self.settings.formats == "off" else self.formats.regions(text)
+
+    def _decode(self, first: Decoded, log_p: NDArray[np.float32]) -> Decoded:
+        self.decoded += 1
+        if min(first.confidences, default=1.0) >= SURE and (not first.classes or self._fits(first.classes)):
+            return _consistent(first.classes, first.confidences, _p(text_log_p(log_p, first.classes)), first.steps)
+        self.searched += 1
+        found = self.candidates(log_p)
+        if not found or not found[0].classes:
+            return Decoded((), (), _p(found[0].log_p) if found else 0.0)
+        classes = found[0].classes
+        steps = align(log_p, classes)
+        own = (float(np.exp(log_p[step, cls])) for step, cls in zip(steps, classes, strict=True))
+        return _consistent(classes, own, _p(found[0].log_p), steps)
+
+    def _fits(self, classes: Iterable[int]) -> bool:
+        if self.settings.formats == "off":
+            return True
+        state = self.formats.start
+        for cls in classes:
+            state = self.formats.step(state, cls)
+        return self.formats.accepts(state)
+
+
+def _consistent(classes: tuple[int, ...], own: Iterable[float], whole: float, steps: Sequence[int]) -> Decoded:
+    """A character is no less certain than the text it stands in: its alignments may spread over several steps, none of
+    which is likely alone."""
+    return Decoded(classes, tuple(max(p, whole) for p in own), whole, tuple(steps))
+
+
+def _p(log_p: float) -> float:
+    return min(1.0, math.exp(log_p))
