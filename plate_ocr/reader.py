@@ -39,13 +39,15 @@ class PlateReader:
         crops: bool = False,
         threads: int = 0,
         decoding: DecoderSettings | None = None,
+        looks: bool = True,
     ) -> None:
         """`model` is a shipped name or a training run's folder; `detector` anything with a `detect` method.
 
         With `crops`, each picture already is a plate and nothing is searched. `decoding` says what known plate formats
-        count for. Raises ModelError if the model is missing or damaged, RegionError for an unknown region.
+        count for; with `looks`, a doubtful plate is looked at again in other views. Raises ModelError if the model is
+        missing or damaged, RegionError for an unknown region.
         """
-        self._recognizer = Recognizer(model, threads=threads, decoding=decoding)
+        self._recognizer = Recognizer(model, threads=threads, decoding=decoding, looks=looks)
         self._detector = detector or ContourDetector()
         self._crops = crops
 

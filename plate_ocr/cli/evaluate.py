@@ -40,6 +40,7 @@ def evaluate(
     with_keras: bool,
     formats: FormatMode,
     region: str,
+    one_look: bool,
     threads: int,
     json_file: Path | None,
 ) -> None:
@@ -73,6 +74,7 @@ def evaluate(
         keras=with_keras,
         threads=threads,
         decoding=DecoderSettings(formats=formats, regions=comma_names(region)),
+        looks=not one_look,
     )
     console = Console()
     err = Console(stderr=True)
@@ -85,7 +87,8 @@ def evaluate(
     decoder = recognizer.decoder
     console.print(
         f"{recognizer.kind} file of model {model}: {len(reads)} crops; formats {formats}, "
-        f"the beam searched {decoder.searched / max(1, decoder.decoded):.0%}"
+        f"{decoder.decoded / max(1, len(reads)):.2f} looks a crop, {decoder.searched / max(1, decoder.decoded):.0%} of "
+        "them decoded by the beam"
     )
     for evaluation in evaluations:
         _show(console, evaluation)
@@ -101,6 +104,7 @@ def evaluate(
             "model": str(model),
             "file": recognizer.kind,
             "formats": formats,
+            "looks": decoder.decoded / max(1, len(reads)),
             "splits": [e.as_dict() for e in evaluations],
         }
         json_file.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")

@@ -14,7 +14,7 @@ def comma_names(text: str) -> tuple[str, ...]:
 
 
 def decoding_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """--formats and --region, for every command that reads plates."""
+    """--formats, --region and --one-look, for every command that reads plates."""
     for option in (
         click.option(
             "--region",
@@ -28,6 +28,7 @@ def decoding_options(command: Callable[..., Any]) -> Callable[..., Any]:
             show_default=True,
             help="A text that fits no known plate format ranks lower, cannot be, or is like any other.",
         ),
+        click.option("--one-look", is_flag=True, help="Never look at a doubtful plate again: faster, less accurate."),
     ):
         command = option(command)
     return command

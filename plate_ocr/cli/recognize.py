@@ -42,6 +42,7 @@ def recognize(
     model: str,
     formats: FormatMode,
     region: str,
+    one_look: bool,
     threads: int,
     batch: int,
     quiet: bool,
@@ -66,7 +67,11 @@ def recognize(
     if not sources:
         sys.exit(1)
     reader = PlateReader(
-        model, crops=crops, threads=threads, decoding=DecoderSettings(formats=formats, regions=comma_names(region))
+        model,
+        crops=crops,
+        threads=threads,
+        decoding=DecoderSettings(formats=formats, regions=comma_names(region)),
+        looks=not one_look,
     )
     if output is None and sys.stdout.isatty():
         table = _TableRows()

@@ -75,10 +75,11 @@ class ContourDetector:
         self._threshold = threshold
 
     def detect(self, photo: NDArray[np.uint8]) -> list[Detection]:
-        """Plates in a BGR uint8 photo (H, W, 3), best first; corners in its pixels."""
+        """Plates in a BGR (H, W, 3) or grey (H, W) uint8 photo, best first; corners in its pixels."""
         if min(photo.shape[:2]) < 12:
             return []
-        grey = np.asarray(cv2.cvtColor(photo, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
+        colour = photo.ndim == 3
+        grey = np.asarray(cv2.cvtColor(photo, cv2.COLOR_BGR2GRAY) if colour else photo, dtype=np.uint8)
         scale = min(1.0, self._width / max(grey.shape))
         work = grey if scale == 1 else _shrunk(grey, scale)
         scored = []

@@ -146,41 +146,47 @@ def text_log_p(log_p: NDArray[np.float32], classes: Sequence[int], *, drop: floa
         best = max(alive.values())
         if len(alive) > 3:
             alive = {s: p for s, p in alive.items() if p > best - drop}
-    return _add(alive.get(end, _NEVER), alive.get(end - 1, _NEVER))
+    # Without characters there is but the one state.
+    return _add(alive.get(end, _NEVER), alive.get(end - 1, _NEVER)) if end else alive[0]
 
 
-def align(log_p: NDArray[np.float32], classes: Sequence[int]) -> list[int]:
+def align(log_p: NDArray[np.float32], classes: Sequence[int], *, drop: float = 16.0) -> list[int]:
     """The time step of each character on the best path of a text: log-probabilities (T, C) to len(classes) steps.
 
     Viterbi's algorithm over the text with blanks between its characters; of a character's steps the likeliest is given.
-    Raises ValueError for a text that does not fit into the steps.
+    States more than `drop` nats behind the best are let go. Raises ValueError for a text that does not fit.
     """
     if not classes:
         return []
-    states = np.zeros(2 * len(classes) + 1, dtype=np.int64)
-    states[1::2] = classes
-    scores = log_p[:, states].astype(np.float64)
-    # From a character straight to the next one, unless both are the same.
-    skips = np.zeros(len(states), dtype=bool)
-    skips[3::2] = states[3::2] != states[1:-2:2]
-    best = np.full(len(states), _NEVER)
-    best[:2] = scores[0, :2]
-    came = np.zeros(scores.shape, dtype=np.int64)
-    for t in range(1, len(scores)):
-        one = np.concatenate(([_NEVER], best[:-1]))
-        two = np.where(skips, np.concatenate(([_NEVER, _NEVER], best[:-2])), _NEVER)
-        choices = np.stack((best, one, two))
-        came[t] = choices.argmax(axis=0)
-        best = choices.max(axis=0) + scores[t]
-    state = len(states) - 1 - int(best[-2] > best[-1])
-    if best[state] == _NEVER:
-        raise ValueError(f"a text of {len(classes)} characters does not fit into {len(scores)} time steps")
-    path = np.empty(len(scores), dtype=np.int64)
-    for t in range(len(scores) - 1, -1, -1):
-        path[t] = state
-        state -= int(came[t, state])
-    steps = []
-    for i in range(len(classes)):
-        own = np.flatnonzero(path == 2 * i + 1)
-        steps.append(int(own[np.argmax(scores[own, 2 * i + 1])]))
+    states = [BLANK]
+    for cls in classes:
+        states += [cls, BLANK]
+    rows: list[list[float]] = log_p[:, states].tolist()
+    end = len(states) - 1
+    alive = {0: rows[0][0], 1: rows[0][1]}
+    came: list[dict[int, int]] = [{0: 0, 1: 1}]
+    for row in rows[1:]:
+        after: dict[int, float] = {}
+        back: dict[int, int] = {}
+        for s, p in alive.items():
+            jumps = (s, s + 1, s + 2) if s % 2 and s + 2 <= end and states[s + 2] != states[s] else (s, s + 1)
+            for target in jumps:
+                if target <= end and p > after.get(target, _NEVER):
+                    after[target], back[target] = p, s
+        alive = {s: p + row[s] for s, p in after.items()}
+        best = max(alive.values())
+        alive = {s: p for s, p in alive.items() if p > best - drop}
+        came.append(back)
+    state = max((end, end - 1), key=lambda s: alive.get(s, _NEVER))
+    if state not in alive:
+        if drop == math.inf:
+            raise ValueError(f"a text of {len(classes)} characters does not fit into {len(rows)} time steps")
+        return align(log_p, classes, drop=math.inf)
+    steps = [-1] * len(classes)
+    for t in range(len(rows) - 1, -1, -1):
+        if state % 2:
+            i = state // 2
+            if steps[i] < 0 or rows[t][state] > rows[steps[i]][state]:
+                steps[i] = t
+        state = came[t][state]
     return steps

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, get_args
@@ -46,6 +46,20 @@ class DecoderSettings:
             raise ValueError(f"a beam is at least 1 wide, not {self.width}")
 
 
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A decoded text: its classes, its probability summed over alignments, and the log-probabilities (T, C) that it
+    comes from."""
+
+    classes: tuple[int, ...]
+    confidence: float
+    log_p: NDArray[np.float32]
+
+    def steps(self) -> list[int]:
+        """The time step of each character."""
+        return align(self.log_p, self.classes)
+
+
 class Decoder:
     """Decodes the logits of one alphabet, and counts how many texts it `decoded`, and `searched` with the beam."""
 
@@ -63,7 +77,7 @@ class Decoder:
         """The formats in force. Raises RegionError for an unknown region."""
         return Formats(load_regions(self.settings.regions), self.alphabet)
 
-    def __call__(self, logits: NDArray[np.float32]) -> list[Decoded]:
+    def __call__(self, logits: NDArray[np.float32]) -> list[Text]:
         """Logits (N, T, C) to N texts."""
         log_p = log_softmax(logits)
         return [self._decode(first, row) for first, row in zip(greedy(logits), log_p, strict=True)]
@@ -82,18 +96,13 @@ class Decoder:
         """Whose plate a text can be, by its format: region -> probability, likeliest first."""
         return {} if self.settings.formats == "off" else self.formats.regions(text)
 
-    def _decode(self, first: Decoded, log_p: NDArray[np.float32]) -> Decoded:
+    def _decode(self, first: Decoded, log_p: NDArray[np.float32]) -> Text:
         self.decoded += 1
         if min(first.confidences, default=1.0) >= SURE and (not first.classes or self._fits(first.classes)):
-            return _consistent(first.classes, first.confidences, _p(text_log_p(log_p, first.classes)), first.steps)
+            return Text(first.classes, _p(text_log_p(log_p, first.classes)), log_p)
         self.searched += 1
         found = self.candidates(log_p)
-        if not found or not found[0].classes:
-            return Decoded((), (), _p(found[0].log_p) if found else 0.0)
-        classes = found[0].classes
-        steps = align(log_p, classes)
-        own = (float(np.exp(log_p[step, cls])) for step, cls in zip(steps, classes, strict=True))
-        return _consistent(classes, own, _p(found[0].log_p), steps)
+        return Text(found[0].classes, _p(found[0].log_p), log_p) if found else Text((), 0.0, log_p)
 
     def _fits(self, classes: Iterable[int]) -> bool:
         if self.settings.formats == "off":
@@ -102,12 +111,6 @@ class Decoder:
         for cls in classes:
             state = self.formats.step(state, cls)
         return self.formats.accepts(state)
-
-
-def _consistent(classes: tuple[int, ...], own: Iterable[float], whole: float, steps: Sequence[int]) -> Decoded:
-    """A character is no less certain than the text it stands in: its alignments may spread over several steps, none of
-    which is likely alone."""
-    return Decoded(classes, tuple(max(p, whole) for p in own), whole, tuple(steps))
 
 
 def _p(log_p: float) -> float:

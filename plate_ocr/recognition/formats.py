@@ -16,11 +16,11 @@ _ANYWHERE = "XX"
 
 @dataclass
 class _Node:
-    """A place in the patterns: where each character leads (with how many others it shares that step), and which layouts
-    end here."""
+    """A place in the patterns: where each character leads (with how many others it shares that step), and whose plate
+    ends here."""
 
     next: dict[str, list[tuple[int, float]]] = field(default_factory=lambda: defaultdict(list))
-    ends: list[str] = field(default_factory=list)
+    ends: str = ""
 
 
 class Formats:
@@ -34,10 +34,10 @@ class Formats:
             if region.code == _ANYWHERE:
                 continue
             total = sum(layout.weight for layout in region.layouts)
-            roots += [(self._add(region, k.texts), math.log(k.weight / total), region.code) for k in region.layouts]
+            roots += [(self._add(region, k.texts), math.log(k.weight / total)) for k in region.layouts]
         self._roots = roots
         # State 0 is dead; state 1 the start. A state is a set of nodes.
-        start = frozenset(node for node, _, _ in roots)
+        start = frozenset(node for node, _ in roots)
         self._states: list[frozenset[int]] = [frozenset(), start]
         self._numbers = {state: number for number, state in enumerate(self._states)}
         self._steps: dict[tuple[int, int], int] = {}
@@ -66,17 +66,16 @@ class Formats:
 
         Every region is as likely as another before the text is known, and within a region every text of a layout.
         """
+        at = {root: math.exp(log_weight) for root, log_weight in self._roots}
+        for character in text:
+            after: dict[int, float] = defaultdict(float)
+            for node, p in at.items():
+                for n, share in self._nodes[node].next.get(character, ()):
+                    after[n] += p * share
+            at = after
         totals: dict[str, float] = defaultdict(float)
-        for root, log_weight, code in self._roots:
-            at = {root: math.exp(log_weight)}
-            for character in text:
-                after: dict[int, float] = defaultdict(float)
-                for node, p in at.items():
-                    for n, share in self._nodes[node].next.get(character, ()):
-                        after[n] += p * share
-                at = after
-            p = sum(p for node, p in at.items() if self._nodes[node].ends)
-            if p:
+        for node, p in at.items():
+            if code := self._nodes[node].ends:
                 totals[code] += p
         whole = sum(totals.values())
         return {code: p / whole for code, p in sorted(totals.items(), key=lambda item: -item[1])}
@@ -89,7 +88,7 @@ class Formats:
             for pattern in box.patterns:
                 self._add_pattern(region, pattern, here, join, 1 / len(box.patterns))
             here = join
-        self._nodes[here].ends.append(region.code)
+        self._nodes[here].ends = region.code
         return root
 
     def _add_pattern(self, region: Region, pattern: str, first: int, last: int, share: float) -> None:

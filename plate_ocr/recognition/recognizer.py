@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from plate_ocr.detection import ContourDetector
 from plate_ocr.model_store import open_reader
 from plate_ocr.plate import Character
-from plate_ocr.recognition.decoder import Decoder, DecoderSettings
+from plate_ocr.recognition.decoder import Decoder, DecoderSettings, Text
 from plate_ocr.recognition.network import open_network
-from plate_ocr.recognition.preprocess import prepare
+from plate_ocr.recognition.preprocess import prepare, to_grey
+from plate_ocr.recognition.views import first_views, more_views, vote
+
+DOUBT = (0.85, 0.6)
+"""A crop is looked at again if the probability of its text is below the first, and once more if the mean over its views
+is below the second: views that agree at 0.6 are right as often as one look at 0.9."""
 
 CLEAR = 0.9
 """A region is named if, of all regions whose formats the text fits, it is at least this likely."""
@@ -54,15 +61,19 @@ class Recognizer:
         keras: bool = False,
         threads: int = 0,
         decoding: DecoderSettings | None = None,
+        looks: bool = True,
     ) -> None:
         """`model` is a shipped name or the folder of a run; `keras` reads with the Keras file instead of the ONNX one.
 
-        Raises ModelError if the model is missing or damaged, RegionError for an unknown region in `decoding`.
+        With `looks`, a crop that leaves doubt is looked at again in other views, which vote. Raises ModelError if the
+        model is missing or damaged, RegionError for an unknown region in `decoding`.
         """
         self.files = open_reader(model)
         self.alphabet = self.files.alphabet
         self.decoder = Decoder(self.alphabet, decoding)
         self._network = open_network(self.files, keras=keras, threads=threads)
+        self._looks = looks
+        self._straightener = ContourDetector(most=1)
         # The time steps run along the upper row of features and then along the lower.
         self._rows = int(self.files.about.get("rows", 2))
 
@@ -73,21 +84,34 @@ class Recognizer:
 
     def read(self, crops: Sequence[NDArray[np.uint8]]) -> list[Reading]:
         """Read BGR or grey uint8 crops, all in one batch. Raises ValueError for an empty crop."""
-        if not crops:
-            return []
-        logits = self._network(prepare(crops, self.files.size))
-        columns = logits.shape[1] // self._rows
-        readings = []
-        for decoded in self.decoder(logits):
-            characters = tuple(
-                Character(self.alphabet.decode([c]), p)
-                for c, p in zip(decoded.classes, decoded.confidences, strict=True)
-            )
-            places = tuple((step % columns + 0.5) / columns for step in decoded.steps)
-            readings.append(Reading(characters, decoded.confidence, places, self._region(characters)))
-        return readings
+        seen = [[text] for text in self._look(crops)]
+        looks: list[Callable[[NDArray[np.uint8]], list[NDArray[np.uint8]]]] = []
+        if self._looks:
+            looks = [partial(first_views, detector=self._straightener), more_views]
+        for look, doubt in zip(looks, DOUBT, strict=False):
+            doubtful = [i for i, texts in enumerate(seen) if vote(texts)[1] < doubt]
+            views = [(i, view) for i in doubtful for view in look(to_grey(crops[i]))]
+            for (i, _), text in zip(views, self._look([view for _, view in views]), strict=True):
+                seen[i].append(text)
+        return [self._agreed(texts) for texts in seen]
 
-    def _region(self, characters: Sequence[Character]) -> str:
-        found = self.decoder.regions("".join(character.text for character in characters))
+    def _look(self, crops: Sequence[NDArray[np.uint8]]) -> list[Text]:
+        return self.decoder(self._network(prepare(crops, self.files.size))) if crops else []
+
+    def _agreed(self, texts: Sequence[Text]) -> Reading:
+        """What the views of one crop say together; the first is the crop itself."""
+        classes, confidence = vote(texts)
+        same = [text for text in texts if text.classes == classes]
+        # The places of the crop itself, where it says the same: those of another view are shifted.
+        text = same[0] if same[0] is texts[0] else max(same, key=lambda t: t.confidence)
+        steps = text.steps()
+        columns = len(text.log_p) // self._rows
+        # A character is no less certain than its text: its alignments may spread over steps none of which is likely.
+        characters = tuple(
+            Character(self.alphabet.decode([cls]), max(confidence, float(np.exp(text.log_p[step, cls]))))
+            for step, cls in zip(steps, classes, strict=True)
+        )
+        places = tuple((step % columns + 0.5) / columns for step in steps)
+        found = self.decoder.regions("".join(character.text for character in characters)) if classes else {}
         code, p = next(iter(found.items()), ("", 0.0))
-        return code if p >= CLEAR else ""
+        return Reading(characters, confidence, places, code if p >= CLEAR else "")
