@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plate_ocr.cli import main
+from plate_ocr.evaluation.calibration import calibrate
 from plate_ocr.evaluation.evaluate import SIZES, Read
 from plate_ocr.evaluation.metrics import confusions, fold, macro, score, wilson
 from plate_ocr.labels import Label
@@ -123,3 +124,31 @@ def test_the_height_of_characters_is_estimated_from_the_crop_and_its_lines() -> 
         Read(label, "A", 1.0, lines=lines, height=height).size for lines, height in ((1, 18), (1, 30), (2, 30), (1, 40))
     ]
     assert [SIZES.index(size) for size in sizes] == [0, 1, 0, 2]
+
+
+def test_a_calibration_of_a_worked_example() -> None:
+    # Four at 0.9 of which three are right, four at 0.5 of which one is.
+    trust = calibrate(
+        [0.9] * 4 + [0.5] * 4, [True, True, True, False, True, False, False, False], bins=2, rates=(0.3, 0.1)
+    )
+    assert trust.ece == pytest.approx((0.15 + 0.25) / 2)
+    assert trust.brier == pytest.approx((3 * 0.01 + 0.81 + 4 * 0.25) / 8)
+    assert trust.thresholds[0.3] == (0.9, 0.5)
+    assert trust.thresholds[0.1] == (1.0, 0.0)
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=40))
+def test_a_threshold_keeps_its_promise(pairs: list[tuple[float, bool]]) -> None:
+    trust = calibrate([p for p, _ in pairs], [y for _, y in pairs], rates=(0.2,))
+    least, kept = trust.thresholds[0.2]
+    above = [y for p, y in pairs if p >= least]
+    if kept:
+        assert len(above) == round(kept * len(pairs))
+        assert sum(not y for y in above) <= 0.2 * len(above) + 1e-9
+    assert 0 <= trust.ece <= 1
+    assert 0 <= trust.brier <= 1
+
+
+def test_nothing_cannot_be_calibrated() -> None:
+    with pytest.raises(ValueError, match="cannot be compared"):
+        calibrate([], [])

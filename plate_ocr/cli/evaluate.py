@@ -138,6 +138,12 @@ def _show(console: Console, evaluation: Evaluation) -> None:
     groups.add_section()
     _add(groups, evaluation.by_size)
     console.print(groups)
+    trust = evaluation.calibration
+    console.print(
+        f"confidence: calibration error {100 * trust.ece:.1f} points (15 bins), Brier score {trust.brier:.3f}"
+    )
+    for rate, (least, kept) in trust.thresholds.items():
+        console.print(f"  at most {rate:.1%} of plates wrong above {least:.3f}: {kept:.0%} of crops are above it")
     pairs = ", ".join(f"{t or 'nothing'} as {r or 'nothing'} {n}x" for t, r, n in evaluation.confusions())
     console.print(f"commonest confusions: {pairs or 'none'}")
     worst = evaluation.worst()

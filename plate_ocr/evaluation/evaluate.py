@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from plate_ocr.evaluation.calibration import Calibration, calibrate
 from plate_ocr.evaluation.metrics import Score, confusions, fold, macro, score
 from plate_ocr.labels import Label
 from plate_ocr.photos import PhotoError, load
@@ -83,6 +84,13 @@ class Evaluation:
         scores = self.by(lambda read: read.size)
         return {size: scores[size] for size in SIZES if size in scores}
 
+    @property
+    def calibration(self) -> Calibration:
+        """How the confidences compare with what was right."""
+        return calibrate(
+            [read.confidence for read in self.reads], [read.label.text == read.text for read in self.reads]
+        )
+
     def confusions(self, most: int = 10) -> list[tuple[str, str, int]]:
         """The commonest (label's character, read as, how often)."""
         counts: Counter[tuple[str, str]] = confusions(read.pair for read in self.reads)
@@ -111,12 +119,21 @@ class Evaluation:
             "overall": _score_dict(self.overall),
             "macro": macros,
             **{f"by_{name}": {k: _score_dict(s) for k, s in scores.items()} for name, scores in groups.items()},
+            "calibration": _calibration_dict(self.calibration),
             "confusions": [{"label": t, "read": r, "count": n} for t, r, n in self.confusions(50)],
             "worst": [
                 {"image_path": str(r.label.path), "label": r.label.text, "read": r.text, "confidence": r.confidence}
                 for r in self.worst(50)
             ],
         }
+
+
+def _calibration_dict(value: Calibration) -> dict[str, Any]:
+    thresholds = [
+        {"error_rate": rate, "confidence": confidence, "kept": kept}
+        for rate, (confidence, kept) in value.thresholds.items()
+    ]
+    return {"ece": value.ece, "brier": value.brier, "thresholds": thresholds}
 
 
 def _score_dict(value: Score) -> dict[str, Any]:
