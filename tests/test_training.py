@@ -108,6 +108,14 @@ def test_training_stops_when_nothing_improves(tiny_crops: Path, tmp_path: Path) 
     assert len((tmp_path / "run" / "history.csv").read_text().splitlines()) < 50
 
 
+def test_a_run_can_end_before_its_schedule_does(tiny_crops: Path, tmp_path: Path) -> None:
+    config = tiny_config(tiny_crops, epochs=9, until=1)
+    train(config, tmp_path / "run", workers=0, say=lambda _: None)
+    assert len(losses_of(tmp_path / "run" / "history.csv")) == 1
+    with pytest.raises(ConfigError, match="until"):
+        tiny_config(tiny_crops, epochs=2, until=3)
+
+
 def test_workers_make_the_same_batches(tiny_crops: Path, tmp_path: Path) -> None:
     import keras
 

@@ -63,6 +63,7 @@ class Architecture:
 class TrainConfig:
     """Data, schedule and seed of one run. Raises ConfigError for a setting out of its range.
 
+    The learning rate falls over `epochs`; with `until`, the run ends after that many of them nevertheless.
     `backgrounds` are CSV tables of photos without plates: image_path, and split, of which `splits` picks.
     `start` names a reader whose weights the run begins with. `teacher` names one that reads the training crops first:
     `permute` is the share of real crops whose characters change places, where it told them apart; labels that it
@@ -84,6 +85,7 @@ class TrainConfig:
     permute: float = 0.0
     distrust: float = 0.0
     epochs: int = 40
+    until: int = 0
     steps: int = 200
     batch: int = 64
     learning_rate: float = 2e-3
@@ -110,6 +112,8 @@ class TrainConfig:
         for name in ("epochs", "steps", "batch", "patience"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if not 0 <= self.until <= self.epochs:
+            raise ConfigError(f"until is an epoch up to {self.epochs}, or 0 for all of them, not {self.until}")
         if self.keep not in ("best", "last"):
             raise ConfigError(f"keep is 'best' (by dev score) or 'last' (the end of the schedule), not {self.keep!r}")
         if self.learning_rate <= 0 or self.clip_norm <= 0:

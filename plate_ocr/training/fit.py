@@ -223,14 +223,14 @@ def train(
         model.compile(optimizer=optimizer, loss=CtcLoss(), jit_compile=False)
     say(
         f"{model.count_params():,} parameters, {config.architecture.steps} time steps, "
-        f"epoch {first_epoch + 1} of {config.epochs}"
+        f"epoch {first_epoch + 1} of {config.until or config.epochs}"
     )
     feed = Feed(config, labels, first_epoch, workers)
     scores = DevScore(config, dev, run, say)
     try:
         model.fit(
             feed,
-            epochs=config.epochs,
+            epochs=config.until or config.epochs,
             initial_epoch=first_epoch,
             callbacks=[EpochSeed(config.seed), scores],
             shuffle=False,

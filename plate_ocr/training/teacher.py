@@ -29,7 +29,8 @@ def consult(teacher: str, labels: Sequence[Label], *, distrust: float, permute: 
     A label is distrusted where the teacher reads another text with a confidence of at least `distrust` (0: none is).
     Raises ModelError for an unknown model.
     """
-    recognizer = Recognizer(teacher, threads=1)
+    # One look: the places of characters in another view are not those in the crop.
+    recognizer = Recognizer(teacher, threads=1, looks=False)
     lesson = Lesson()
     for place, label in enumerate(labels):
         try:
