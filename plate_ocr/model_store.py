@@ -22,13 +22,17 @@ class ModelError(RuntimeError):
 
 @dataclass(frozen=True)
 class ReaderFiles:
-    """A reader on disk: its folder, alphabet, input size (height, width) and what its JSON says besides."""
+    """A reader on disk: its folder, alphabet, input size (height, width), and what its JSON says besides.
+
+    `calibration` holds a curve for each stage of looking: raw probabilities, and how often a reading was right.
+    """
 
     folder: Path
     alphabet: Alphabet
     size: tuple[int, int]
     sha256: dict[str, str]
     about: dict[str, Any] = field(default_factory=dict)
+    calibration: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = field(default_factory=dict)
 
     def file(self, name: str) -> Path:
         """A file of the model, after its checksum was compared. Raises ModelError if it is missing or differs."""
@@ -50,6 +54,7 @@ class ReaderFiles:
             "size": list(self.size),
             "sha256": self.sha256,
             "about": self.about,
+            "calibration": self.calibration,
         }
         (self.folder / DESCRIPTION).write_text(json.dumps(data, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
@@ -87,8 +92,14 @@ def open_reader(name: str | Path = "reader") -> ReaderFiles:
         if data["schema"] != SCHEMA:
             raise ModelError(f"{description} has schema {data['schema']}; this version reads schema {SCHEMA}")
         height, width = data["size"]
+        curves = {s: (tuple(map(float, a)), tuple(map(float, b))) for s, (a, b) in data.get("calibration", {}).items()}
         return ReaderFiles(
-            folder, Alphabet(data["alphabet"]), (int(height), int(width)), dict(data["sha256"]), data.get("about", {})
+            folder,
+            Alphabet(data["alphabet"]),
+            (int(height), int(width)),
+            dict(data["sha256"]),
+            data.get("about", {}),
+            curves,
         )
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
         raise ModelError(f"{description} is damaged ({error!r}); install or export it again") from None

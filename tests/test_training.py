@@ -277,6 +277,17 @@ def test_a_residual_convolution_changes_nothing_until_it_is_trained(tiny_run: Pa
     np.testing.assert_allclose(deeper.predict(crop, verbose=0), source.predict(crop, verbose=0), atol=1e-5)
 
 
+@pytest.mark.parametrize("cell", ["gru", "simple-rnn"])
+def test_other_recurrent_cells_train_and_read_the_same_from_onnx(cell: str, tiny_crops: Path, tmp_path: Path) -> None:
+    from plate_ocr.training.export import TOLERANCE, export
+
+    config = tiny_config(tiny_crops, epochs=1, steps=1, architecture=dataclasses.replace(TINY, cell=cell))
+    train(config, tmp_path / cell, workers=0, say=lambda _: None)
+    assert export(tmp_path / cell) <= TOLERANCE
+    with pytest.raises(ConfigError, match="simple-rnn"):
+        Architecture(cell="transformer")
+
+
 def test_a_teacher_finds_characters_and_doubts_wrong_labels() -> None:
     """With the shipped reader, on the repository's own drawn crops."""
     from plate_ocr.labels import read_labels

@@ -15,6 +15,7 @@ import plate_ocr
 COMMANDS = {
     "recognize": "Read the plates of photos and folders into a table.",
     "evaluate": "Score a model on labelled crops.",
+    "calibrate": "Learn how far a model's confidence can be trusted.",
     "train": "Train a reader on labelled crops.",
     "export": "Write a training run's ONNX file and check it against Keras.",
     "synthesize": "Draw labelled plates that never existed.",

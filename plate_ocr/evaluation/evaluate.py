@@ -22,6 +22,7 @@ class Read:
     """A labelled crop and what was read in it. An unreadable picture counts as read with nothing.
 
     `lines` is the label table's, or the reader's own where the table does not say. `height` is the crop's, in pixels.
+    `stage` says after which look the reading stood.
     """
 
     label: Label
@@ -30,6 +31,7 @@ class Read:
     message: str = ""
     lines: int = 1
     height: int = 0
+    stage: str = "1"
 
     @property
     def pair(self) -> tuple[str, str]:
@@ -167,6 +169,7 @@ def read_crops(recognizer: Recognizer, labels: Iterable[Label], *, batch: int = 
                 reading.confidence,
                 lines=chunk[place].lines or reading.lines,
                 height=crop.shape[0],
+                stage=reading.stage,
             )
         yield from reads
 

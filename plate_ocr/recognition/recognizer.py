@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plate_ocr.detection import ContourDetector
-from plate_ocr.model_store import open_reader
+from plate_ocr.model_store import ModelError, open_reader
 from plate_ocr.plate import Character
+from plate_ocr.recognition.confidence import Confidence
 from plate_ocr.recognition.decoder import Decoder, DecoderSettings, Text
 from plate_ocr.recognition.network import open_network
 from plate_ocr.recognition.preprocess import prepare, to_grey
@@ -32,13 +33,14 @@ class Reading:
     """What one crop says: its characters and the probability of the whole text, 0 to 1.
 
     `places` says for each character about where its centre stands, from 0 at the crop's left edge to 1 at its right;
-    `region` is set where the format leaves no doubt.
+    `region` is set where the format leaves no doubt; `stage` says after which look the reading stood.
     """
 
     characters: tuple[Character, ...]
     confidence: float
     places: tuple[float, ...] = ()
     region: str = ""
+    stage: str = "1"
 
     @property
     def text(self) -> str:
@@ -62,16 +64,22 @@ class Recognizer:
         threads: int = 0,
         decoding: DecoderSettings | None = None,
         looks: bool = True,
+        confidence: Confidence | None = None,
     ) -> None:
         """`model` is a shipped name or the folder of a run; `keras` reads with the Keras file instead of the ONNX one.
 
-        With `looks`, a crop that leaves doubt is looked at again in other views, which vote. Raises ModelError if the
-        model is missing or damaged, RegionError for an unknown region in `decoding`.
+        With `looks`, a crop that leaves doubt is looked at again in other views, which vote. `confidence` goes before
+        the model's own calibration. Raises ModelError if the model is missing or damaged, RegionError for an unknown
+        region in `decoding`.
         """
         self.files = open_reader(model)
         self.alphabet = self.files.alphabet
         self.decoder = Decoder(self.alphabet, decoding)
         self._network = open_network(self.files, keras=keras, threads=threads)
+        try:
+            self._confidence = Confidence(self.files.calibration) if confidence is None else confidence
+        except ValueError as error:
+            raise ModelError(f"{self.files.folder}: {error}; install or export it again") from None
         self._looks = looks
         self._straightener = ContourDetector(most=1)
         # The time steps run along the upper row of features and then along the lower.
@@ -88,19 +96,22 @@ class Recognizer:
         looks: list[Callable[[NDArray[np.uint8]], list[NDArray[np.uint8]]]] = []
         if self._looks:
             looks = [partial(first_views, detector=self._straightener), more_views]
-        for look, doubt in zip(looks, DOUBT, strict=False):
+        stages = ["1"] * len(seen)
+        for stage, look, doubt in zip("23", looks, DOUBT, strict=False):
             doubtful = [i for i, texts in enumerate(seen) if vote(texts)[1] < doubt]
             views = [(i, view) for i in doubtful for view in look(to_grey(crops[i]))]
             for (i, _), text in zip(views, self._look([view for _, view in views]), strict=True):
                 seen[i].append(text)
-        return [self._agreed(texts) for texts in seen]
+                stages[i] = stage
+        return [self._agreed(texts, stage) for texts, stage in zip(seen, stages, strict=True)]
 
     def _look(self, crops: Sequence[NDArray[np.uint8]]) -> list[Text]:
         return self.decoder(self._network(prepare(crops, self.files.size))) if crops else []
 
-    def _agreed(self, texts: Sequence[Text]) -> Reading:
+    def _agreed(self, texts: Sequence[Text], stage: str) -> Reading:
         """What the views of one crop say together; the first is the crop itself."""
-        classes, confidence = vote(texts)
+        classes, raw = vote(texts)
+        confidence = self._confidence(raw, stage)
         same = [text for text in texts if text.classes == classes]
         # The places of the crop itself, where it says the same: those of another view are shifted.
         text = same[0] if same[0] is texts[0] else max(same, key=lambda t: t.confidence)
@@ -114,4 +125,4 @@ class Recognizer:
         places = tuple((step % columns + 0.5) / columns for step in steps)
         found = self.decoder.regions("".join(character.text for character in characters)) if classes else {}
         code, p = next(iter(found.items()), ("", 0.0))
-        return Reading(characters, confidence, places, code if p >= CLEAR else "")
+        return Reading(characters, confidence, places, code if p >= CLEAR else "", stage)

@@ -15,11 +15,16 @@ class ConfigError(ValueError):
     """A setting cannot be used; the message names it."""
 
 
+CELLS = ("lstm", "gru", "simple-rnn")
+
+
 @dataclass(frozen=True)
 class Architecture:
-    """The network's shape: one convolution for each entry of `channels` and `strides`, then BiLSTM layers.
+    """The network's shape: one convolution for each entry of `channels` and `strides`, then bidirectional recurrent
+    layers of `lstm_units` units in each direction.
 
-    `residual` says how many residual convolutions follow each of them (none where it is empty).
+    `residual` says how many residual convolutions follow each of them (none where it is empty). `cell` is the recurrent
+    layers' kind: "lstm", "gru" or "simple-rnn".
     """
 
     height: int = 48
@@ -28,6 +33,7 @@ class Architecture:
     strides: tuple[tuple[int, int], ...] = ((2, 2), (2, 2), (1, 1), (2, 1), (1, 1), (3, 1))
     residual: tuple[int, ...] = ()
     lstm_units: tuple[int, ...] = (96,)
+    cell: str = "lstm"
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
@@ -35,6 +41,8 @@ class Architecture:
             raise ConfigError("channels and strides need one entry for each convolution")
         if self.residual and len(self.residual) != len(self.channels):
             raise ConfigError("residual needs one entry for each convolution, or none at all")
+        if self.cell not in CELLS:
+            raise ConfigError(f"cell is one of {', '.join(CELLS)}, not {self.cell!r}")
         if not self.lstm_units:
             raise ConfigError("lstm_units needs at least one layer")
 

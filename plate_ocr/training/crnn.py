@@ -32,12 +32,20 @@ def build_crnn(architecture: Architecture, classes: int) -> keras.Model:
     _, rows, columns, channels = x.shape
     x = keras.layers.Reshape((rows * columns, channels), name="rows_in_a_row")(x)
     for i, units in enumerate(architecture.lstm_units, start=1):
-        # The cuDNN kernel has no ONNX counterpart, and a CPU run does not miss it.
-        lstm = keras.layers.LSTM(units, return_sequences=True, use_cudnn=False, name=f"lstm{i}")
-        x = keras.layers.Bidirectional(lstm, name=f"bilstm{i}")(x)
+        cell = _recurrent(architecture.cell, units, f"{architecture.cell.replace('-', '_')}{i}")
+        x = keras.layers.Bidirectional(cell, name=f"bi{cell.name}")(x)
     x = keras.layers.Dropout(architecture.dropout, name="dropout")(x)
     logits = keras.layers.Dense(classes, name="logits")(x)
     return keras.Model(crop, logits, name="crnn")
+
+
+def _recurrent(cell: str, units: int, name: str) -> keras.layers.Layer:
+    # The cuDNN kernels have no ONNX counterpart, and a CPU run does not miss them.
+    if cell == "lstm":
+        return keras.layers.LSTM(units, return_sequences=True, use_cudnn=False, name=name)
+    if cell == "gru":
+        return keras.layers.GRU(units, return_sequences=True, use_cudnn=False, name=name)
+    return keras.layers.SimpleRNN(units, return_sequences=True, name=name)
 
 
 def take_weights(model: keras.Model, source: keras.Model, alphabet: Alphabet, known: Alphabet) -> list[str]:

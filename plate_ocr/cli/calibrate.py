@@ -1,0 +1,50 @@
+"""`plate-ocr calibrate`."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+
+import click
+
+from plate_ocr.cli import fails_cleanly
+from plate_ocr.cli.options import comma_names
+
+
+@click.command()
+@click.argument("labels", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--split", default="", help="Only rows with this value in the column split (comma for several).")
+@click.option("--model", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder of the model.")
+@click.option("--bins", default=20, show_default=True, type=click.IntRange(2), help="Points of a curve at most.")
+@fails_cleanly
+def calibrate(labels: tuple[Path, ...], split: str, model: Path, bins: int) -> None:
+    """Read the crops of LABELS, which the model was not trained on, and store in its reader.json how often a reading of
+    a given probability is right.
+    """
+    from rich.console import Console
+    from rich.progress import track
+
+    from plate_ocr.evaluation.evaluate import read_crops
+    from plate_ocr.labels import LabelError, read_labels
+    from plate_ocr.recognition.confidence import STAGES, Confidence, fit_curve
+    from plate_ocr.recognition.recognizer import Recognizer
+
+    rows = [row for table in labels for row in read_labels(table, comma_names(split) or None) if row.text]
+    recognizer = Recognizer(model, confidence=Confidence())
+    err = Console(stderr=True)
+    reads = list(
+        track(read_crops(recognizer, rows), "reading", len(rows), console=err, disable=not sys.stderr.isatty())
+    )
+    curves = {}
+    for stage in STAGES:
+        own = [read for read in reads if read.stage == stage and not read.message]
+        if len(own) < 5 * bins:
+            click.echo(f"looks {stage}: {len(own)} crops are too few for a curve; the raw probability stays")
+            continue
+        curves[stage] = fit_curve([r.confidence for r in own], [r.text == r.label.text for r in own], bins=bins)
+        click.echo(f"looks {stage}: {len(own)} crops, a curve of {len(curves[stage][0])} points")
+    if not curves:
+        raise LabelError(f"{len(reads)} crops are too few to calibrate with; give some hundred")
+    dataclasses.replace(recognizer.files, calibration=curves).save()
+    click.echo(f"{model / 'reader.json'} holds the curves")

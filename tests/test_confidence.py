@@ -1,0 +1,89 @@
+"""Calibration: the curve, what it does to a reading, and the command that learns it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plate_ocr.cli import main
+from plate_ocr.labels import read_labels
+from plate_ocr.model_store import ModelError, shipped
+from plate_ocr.photos import load
+from plate_ocr.recognition.confidence import Confidence, fit_curve
+from plate_ocr.recognition.recognizer import Recognizer
+from tests.conftest import SAMPLE, write_labels
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=5, max_size=60))
+def test_a_curve_is_monotone_and_never_certain(pairs: list[tuple[float, bool]]) -> None:
+    raw, right = fit_curve([p for p, _ in pairs], [y for _, y in pairs], bins=5)
+    assert list(raw) == sorted(raw)
+    assert list(right) == sorted(right)
+    assert all(0 < share < 1 for share in right)
+    confidence = Confidence({"1": (raw, right)})
+    assert all(0 <= confidence(p, "1") <= 1 for p, _ in pairs)
+    assert confidence(0.3, "2") == 0.3
+
+
+def test_a_curve_learns_that_a_careful_reader_is_better_than_it_says() -> None:
+    rng = np.random.default_rng(0)
+    raw = rng.uniform(0, 1, 4000)
+    right = rng.uniform(0, 1, 4000) < np.sqrt(raw)
+    confidence = Confidence({"1": fit_curve(raw.tolist(), right.tolist())})
+    for p in (0.1, 0.3, 0.6, 0.9):
+        assert confidence(p, "1") == pytest.approx(np.sqrt(p), abs=0.06)
+
+
+def test_too_few_readings_and_damaged_curves_are_refused() -> None:
+    with pytest.raises(ValueError, match="too few"):
+        fit_curve([0.5] * 3, [True] * 3)
+    for curve in (((0.2, 0.1), (0.1, 0.2)), ((0.1,), (0.1, 0.2)), ((0.1, 0.2), (0.1, 1.2))):
+        with pytest.raises(ValueError, match="calibration curve"):
+            Confidence({"1": curve})
+
+
+def test_the_command_stores_curves_that_readings_then_follow(tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(shipped() / "reader", model)
+    rows = read_labels(SAMPLE / "crops" / "labels.csv")
+    table = write_labels(tmp_path, [(str(row.path.resolve()), row.text, "", "x") for row in rows] * 2)
+    result = CliRunner().invoke(main, ["calibrate", str(table), "--model", str(model), "--bins", "2"])
+    assert result.exit_code == 0, result.output
+    assert "holds the curves" in result.output
+    curves = json.loads((model / "reader.json").read_text())["calibration"]
+    assert curves
+    crops = [load(row.path) for row in rows]
+    for raw, own in zip(
+        Recognizer(model, confidence=Confidence()).read(crops), Recognizer(model).read(crops), strict=True
+    ):
+        assert raw.text == own.text
+        expected = Confidence({s: (tuple(a), tuple(b)) for s, (a, b) in curves.items()})(raw.confidence, raw.stage)
+        assert own.confidence == pytest.approx(expected, abs=1e-4)
+        assert all(own.confidence <= c.confidence <= 1 for c in own.characters)
+
+
+def test_too_few_crops_leave_the_model_as_it_was(tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(shipped() / "reader", model)
+    before = (model / "reader.json").read_bytes()
+    result = CliRunner().invoke(main, ["calibrate", str(SAMPLE / "crops" / "labels.csv"), "--model", str(model)])
+    assert result.exit_code == 1
+    assert "too few" in result.output
+    assert (model / "reader.json").read_bytes() == before
+
+
+def test_a_damaged_calibration_is_named(tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(shipped() / "reader", model)
+    data = json.loads((model / "reader.json").read_text())
+    data["calibration"] = {"1": [[0.5, 0.1], [0.1, 0.5]]}
+    (model / "reader.json").write_text(json.dumps(data))
+    with pytest.raises(ModelError, match="calibration curve '1' is damaged"):
+        Recognizer(model)
