@@ -17,6 +17,8 @@ class Status(StrEnum):
     """How the reading of one plate, or of one photo, ended."""
 
     OK = "ok"
+    UNSURE = "unsure"
+    """The plate was read, less surely than was asked for."""
     NO_PLATE = "no-plate"
     """The photo was read and no plate was found in it."""
     UNREADABLE_PLATE = "unreadable-plate"
@@ -91,5 +93,9 @@ class Plate:
 
     @property
     def ok(self) -> bool:
-        """Whether there is a text."""
+        """Whether there is a text, as sure as was asked for."""
         return self.status is Status.OK
+
+    def masked(self, least: float) -> str:
+        """The text with `?` for each character less certain than `least`, 0 to 1."""
+        return "".join(c.text if c.confidence >= least else "?" for c in self.characters)

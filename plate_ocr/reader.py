@@ -40,16 +40,19 @@ class PlateReader:
         threads: int = 0,
         decoding: DecoderSettings | None = None,
         looks: bool = True,
+        min_confidence: float = 0.0,
     ) -> None:
         """`model` is a shipped name or a training run's folder; `detector` anything with a `detect` method.
 
         With `crops`, each picture already is a plate and nothing is searched. `decoding` says what known plate formats
-        count for; with `looks`, a doubtful plate is looked at again in other views. Raises ModelError if the model is
-        missing or damaged, RegionError for an unknown region.
+        count for; with `looks`, a doubtful plate is looked at again in other views. A plate read with less than
+        `min_confidence`, 0 to 1, has the status `unsure`. Raises ModelError if the model is missing or damaged,
+        RegionError for an unknown region.
         """
         self._recognizer = Recognizer(model, threads=threads, decoding=decoding, looks=looks)
         self._detector = detector or ContourDetector()
         self._crops = crops
+        self._min_confidence = min_confidence
 
     def read(self, photo: Photo) -> list[Plate]:
         """The plates of one photo, best first: always at least one `Plate`, whose status tells what became of it."""
@@ -83,7 +86,7 @@ class PlateReader:
             if not self._crops:
                 read = [(corners, reading) for corners, reading in read if len(reading.characters) >= MIN_CHARACTERS]
             for number, (corners, reading) in enumerate(read, start=1):
-                yield _plate(source, number, corners, reading)
+                yield _plate(source, number, corners, reading, self._min_confidence)
             if not read:
                 yield Plate(source, status=Status.NO_PLATE)
 
@@ -100,12 +103,13 @@ def _name(photo: Photo, number: int) -> str:
     return f"<{'bytes' if isinstance(photo, bytes) else 'array'} {number}>"
 
 
-def _plate(source: str, number: int, corners: Corners, reading: Reading) -> Plate:
+def _plate(source: str, number: int, corners: Corners, reading: Reading, min_confidence: float) -> Plate:
+    sure = Status.OK if reading.confidence >= min_confidence else Status.UNSURE
     return Plate(
         source=source,
         text=reading.text,
         confidence=reading.confidence if reading.text else 0.0,
-        status=Status.OK if reading.text else Status.UNREADABLE_PLATE,
+        status=sure if reading.text else Status.UNREADABLE_PLATE,
         number=number,
         region=reading.region,
         corners=corners,

@@ -310,3 +310,24 @@ def test_standard_input_is_utf8_and_other_bytes_are_kept(photos: list[Path], tmp
 def test_unknown_tables_are_refused(tmp_path: Path) -> None:
     with pytest.raises(SinkError, match=r"\.csv or \.jsonl"):
         open_sink(tmp_path / "p.parquet")
+
+
+def test_unsure_plates_keep_their_rows_and_unsure_characters_can_be_masked(tmp_path: Path) -> None:
+    crops = str(SAMPLE / "crops")
+    tables = []
+    for flags in ((), ("--min-confidence", "0.9", "--mask", "0.9")):
+        table = tmp_path / f"{len(tables)}.csv"
+        result = CliRunner().invoke(main, ["recognize", crops, "--crops", "--output", str(table), *flags])
+        assert result.exit_code == 0, result.output
+        with table.open(encoding="utf-8-sig", newline="") as stream:
+            tables.append(list(csv.DictReader(stream)))
+    plain, strict = tables
+    assert [row["source"] for row in plain] == [row["source"] for row in strict]
+    assert {row["status"] for row in plain} == {"ok"}
+    assert {row["status"] for row in strict} == {"ok", "unsure"}
+    assert "less surely than asked for" in result.output
+    for before, after in zip(plain, strict, strict=True):
+        assert (after["status"] == "unsure") == (float(before["confidence"]) < 0.9)
+        shares = list(map(float, before["character_confidences"].split()))
+        expected = "".join(c if p >= 0.9 else "?" for c, p in zip(before["text"], shares, strict=True))
+        assert after["text"] == expected

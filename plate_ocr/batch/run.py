@@ -6,7 +6,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -38,8 +38,8 @@ class Rows(Protocol):
 class Summary:
     """What became of a batch: photos by what was found, plates, mean confidence, time, and the first complaints.
 
-    `mean_confidence` is 0 to 1, of the plates read; `seconds` is wall-clock time; `more_complaints` counts those that
-    `complaints` leaves out.
+    `plates` were read as surely as was asked for, `unsure` ones less; `mean_confidence` is 0 to 1, of the former;
+    `seconds` is wall-clock time; `more_complaints` counts those that `complaints` leaves out.
     """
 
     photos: int
@@ -47,6 +47,7 @@ class Summary:
     without_plate: int
     unreadable: int
     plates: int
+    unsure: int
     unreadable_plates: int
     mean_confidence: float
     seconds: float
@@ -59,14 +60,16 @@ def recognize(
     sources: Iterable[str],
     rows: Rows,
     *,
+    mask: float = 0.0,
     annotate_to: Path | None = None,
     batch: int = 16,
     on_photo: Callable[[], object] = lambda: None,
 ) -> Summary:
     """Read photos into `rows`, in order; draw each photo into `annotate_to` if given.
 
-    Every source gives at least one row. A picture that cannot be drawn or written is a complaint and loses no row.
-    Raises OSError if a row cannot be written, and BatchError if `annotate_to` is a folder that photos are read from.
+    Characters less certain than `mask` are written as `?`. Every source gives at least one row. A picture that cannot be
+    drawn or written is a complaint and loses no row. Raises OSError if a row cannot be written, and BatchError if
+    `annotate_to` is a folder that photos are read from.
     """
     started = time.monotonic()
     counts: Counter[str] = Counter()
@@ -79,6 +82,8 @@ def recognize(
         annotate_to.mkdir(parents=True, exist_ok=True)
     for source, plates in _by_photo(reader.read_many(sources, batch=batch)):
         counts["photos"] += 1
+        if mask:
+            plates = [replace(plate, text=plate.masked(mask)) for plate in plates]
         for plate in plates:
             rows.write(plate)
             if plate.ok:
@@ -107,6 +112,7 @@ def recognize(
         without_plate=counts[Status.NO_PLATE.value],
         unreadable=counts[Status.UNREADABLE_PHOTO.value],
         plates=read,
+        unsure=counts[Status.UNSURE.value],
         unreadable_plates=counts[Status.UNREADABLE_PLATE.value],
         mean_confidence=confidence / read if read else 0.0,
         seconds=time.monotonic() - started,

@@ -29,6 +29,15 @@ if TYPE_CHECKING:
 @click.option(
     "--model", default="reader", show_default=True, help="A shipped model's name, or a training run's folder."
 )
+@click.option(
+    "--min-confidence",
+    default=0.0,
+    type=click.FloatRange(0, 1),
+    help="A plate read less surely keeps its row, with the status unsure.",
+)
+@click.option(
+    "--mask", default=0.0, type=click.FloatRange(0, 1), help="Write ? for each character less certain than this."
+)
 @decoding_options
 @click.option("--threads", default=0, help="Threads of the network; 0: as many as cores.")
 @click.option("--batch", default=16, show_default=True, type=click.IntRange(1), help="Photos read together.")
@@ -40,6 +49,8 @@ def recognize(
     annotate: Path | None,
     crops: bool,
     model: str,
+    min_confidence: float,
+    mask: float,
     formats: FormatMode,
     region: str,
     one_look: bool,
@@ -72,13 +83,14 @@ def recognize(
         threads=threads,
         decoding=DecoderSettings(formats=formats, regions=comma_names(region)),
         looks=not one_look,
+        min_confidence=min_confidence,
     )
     if output is None and sys.stdout.isatty():
         table = _TableRows()
         summary = _with_progress(
             console,
             len(sources),
-            lambda tick: run(reader, sources, table, annotate_to=annotate, batch=batch, on_photo=tick),
+            lambda tick: run(reader, sources, table, mask=mask, annotate_to=annotate, batch=batch, on_photo=tick),
         )
         Console().print(table.table)
     else:
@@ -86,7 +98,7 @@ def recognize(
             summary = _with_progress(
                 console,
                 len(sources),
-                lambda tick: run(reader, sources, sink, annotate_to=annotate, batch=batch, on_photo=tick),
+                lambda tick: run(reader, sources, sink, mask=mask, annotate_to=annotate, batch=batch, on_photo=tick),
             )
     _show(console, summary, output, annotate)
     if summary.photos == summary.unreadable:
@@ -179,6 +191,8 @@ def _show(console: Console, summary: Summary, output: Path | None, annotated: Pa
     table.add_row(str(summary.without_plate), "without")
     table.add_row(str(summary.unreadable), "could not be opened")
     table.add_row(str(summary.plates), f"plates read, mean confidence {summary.mean_confidence:.0%}")
+    if summary.unsure:
+        table.add_row(str(summary.unsure), "plates read less surely than asked for")
     if summary.unreadable_plates:
         table.add_row(str(summary.unreadable_plates), "plates found in which nothing could be read")
     console.print(table)
