@@ -67,8 +67,8 @@ def recognize(
 ) -> Summary:
     """Read photos into `rows`, in order; draw each photo into `annotate_to` if given.
 
-    Characters less certain than `mask` are written as `?`. Every source gives at least one row. A picture that cannot be
-    drawn or written is a complaint and loses no row. Raises OSError if a row cannot be written, and BatchError if
+    Characters less certain than `mask` are written as `?`. Every source gives at least one row; a picture that cannot
+    be drawn or written is a complaint and loses none. Raises OSError if a row cannot be written, and BatchError if
     `annotate_to` is a folder that photos are read from.
     """
     started = time.monotonic()
