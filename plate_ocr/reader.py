@@ -114,4 +114,5 @@ def _plate(source: str, number: int, corners: Corners, reading: Reading, min_con
         region=reading.region,
         corners=corners,
         characters=reading.characters,
+        message=f"known plate; read as {reading.read_as}" if reading.read_as else "",
     )

@@ -179,3 +179,17 @@ def test_flags_of_the_commands() -> None:
     bad = CliRunner().invoke(main, ["recognize", scene, "--crops", "--region", "atlantis"])
     assert bad.exit_code == 1
     assert "no region 'atlantis'" in bad.output
+
+
+@pytest.mark.train
+def test_the_beam_finds_what_keras_decoder_finds() -> None:
+    keras = pytest.importorskip("keras", reason="Keras comes with the train extra")
+    pytest.importorskip("tensorflow", reason="Keras needs a backend")
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2.5, (12, 10, 6)).astype(np.float32)
+    paths, _ = keras.ops.ctc_decode(
+        logits, np.full(12, 10), strategy="beam_search", beam_width=200, top_paths=1, mask_index=0
+    )
+    theirs = [tuple(int(c) for c in row if c >= 0) for row in np.asarray(paths[0])]
+    ours = [beam_search(row, width=200, least=0)[0].classes for row in log_softmax(logits)]
+    assert ours == theirs

@@ -89,7 +89,7 @@ def recognize(
             if plate.ok:
                 confidence += plate.confidence
             counts[plate.status.value] += 1
-            if plate.message:
+            if plate.message and not plate.text:
                 complaints.append(plate.message)
         rows.flush()
         if any(plate.number for plate in plates):

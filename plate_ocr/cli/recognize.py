@@ -30,6 +30,11 @@ if TYPE_CHECKING:
     "--model", default="reader", show_default=True, help="A shipped model's name, or a training run's folder."
 )
 @click.option(
+    "--known",
+    type=click.Path(path_type=Path),
+    help="Text file of known plates, one a line: a reading that is nearly one of them is taken for it.",
+)
+@click.option(
     "--min-confidence",
     default=0.0,
     type=click.FloatRange(0, 1),
@@ -49,6 +54,7 @@ def recognize(
     annotate: Path | None,
     crops: bool,
     model: str,
+    known: Path | None,
     min_confidence: float,
     mask: float,
     formats: FormatMode,
@@ -69,6 +75,7 @@ def recognize(
     from plate_ocr.batch.sinks import Sink, open_sink
     from plate_ocr.reader import PlateReader
     from plate_ocr.recognition.decoder import DecoderSettings
+    from plate_ocr.recognition.known import read_known
 
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Hangul must come out whatever the locale, and csv brings its own line ends.
@@ -81,7 +88,9 @@ def recognize(
         model,
         crops=crops,
         threads=threads,
-        decoding=DecoderSettings(formats=formats, regions=comma_names(region)),
+        decoding=DecoderSettings(
+            formats=formats, regions=comma_names(region), known=read_known(known) if known else ()
+        ),
         looks=not one_look,
         min_confidence=min_confidence,
     )

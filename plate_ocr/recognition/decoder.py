@@ -30,13 +30,15 @@ SURE = 0.9
 @dataclass(frozen=True)
 class DecoderSettings:
     """How to decode. With `formats` "soft" a text that fits no known format ranks lower, with "strict" it cannot be,
-    with "off" it is like any other. `regions` restricts the formats to some regions. `width` is the beam's.
+    with "off" it is like any other. `regions` restricts the formats to some regions. A reading that is nearly one of
+    the `known` plates is taken for it. `width` is the beam's.
 
     Raises ValueError for another mode, or a width below 1.
     """
 
     formats: FormatMode = "soft"
     regions: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
     width: int = 8
 
     def __post_init__(self) -> None:

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from plate_ocr.detection import ContourDetector
 from plate_ocr.model_store import ModelError, open_reader
 from plate_ocr.plate import Character
+from plate_ocr.recognition.beam import text_log_p
 from plate_ocr.recognition.confidence import Confidence
 from plate_ocr.recognition.decoder import Decoder, DecoderSettings, Text
+from plate_ocr.recognition.known import nearest
 from plate_ocr.recognition.network import open_network
 from plate_ocr.recognition.preprocess import prepare, to_grey
 from plate_ocr.recognition.views import first_views, more_views, vote
@@ -33,7 +35,8 @@ class Reading:
     """What one crop says: its characters and the probability of the whole text, 0 to 1.
 
     `places` says for each character about where its centre stands, from 0 at the crop's left edge to 1 at its right;
-    `region` is set where the format leaves no doubt; `stage` says after which look the reading stood.
+    `region` is set where the format leaves no doubt; `stage` says after which look the reading stood. `read_as` is
+    what was read where the text is a known plate instead.
     """
 
     characters: tuple[Character, ...]
@@ -41,6 +44,7 @@ class Reading:
     places: tuple[float, ...] = ()
     region: str = ""
     stage: str = "1"
+    read_as: str = ""
 
     @property
     def text(self) -> str:
@@ -111,6 +115,13 @@ class Recognizer:
     def _agreed(self, texts: Sequence[Text], stage: str) -> Reading:
         """What the views of one crop say together; the first is the crop itself."""
         classes, raw = vote(texts)
+        read = self.alphabet.decode(classes)
+        if found := nearest(texts, read, self.decoder.settings.known, self.alphabet):
+            # Of the two, the list says which it was; what the views gave to either counts for it.
+            classes, raw = tuple(self.alphabet.encode(found[0]).tolist()), min(1.0, raw * (1 + found[1]))
+            texts = [
+                Text(classes, min(1.0, float(np.exp(text_log_p(text.log_p, classes)))), text.log_p) for text in texts
+            ]
         confidence = self._confidence(raw, stage)
         same = [text for text in texts if text.classes == classes]
         # The places of the crop itself, where it says the same: those of another view are shifted.
@@ -123,6 +134,6 @@ class Recognizer:
             for step, cls in zip(steps, classes, strict=True)
         )
         places = tuple((step % columns + 0.5) / columns for step in steps)
-        found = self.decoder.regions("".join(character.text for character in characters)) if classes else {}
-        code, p = next(iter(found.items()), ("", 0.0))
-        return Reading(characters, confidence, places, code if p >= CLEAR else "", stage)
+        regions = self.decoder.regions(self.alphabet.decode(classes)) if classes else {}
+        code, p = next(iter(regions.items()), ("", 0.0))
+        return Reading(characters, confidence, places, code if p >= CLEAR else "", stage, read if found else "")
