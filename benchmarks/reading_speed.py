@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
@@ -24,22 +25,23 @@ from plate_ocr.recognition.recognizer import Recognizer
 SAMPLE = Path(__file__).parent.parent / "datasets" / "sample" / "crops"
 
 
-def best_of(call: Callable[[], object], calls: int, rounds: int) -> float:
-    """Milliseconds a call: the median of `rounds` rounds of `calls` calls, after one to warm up."""
-    call()
-    times = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        for _ in range(calls):
+def milliseconds(calls: dict[str, tuple[Callable[[], object], int]], rounds: int) -> dict[str, NDArray[np.float64]]:
+    """For each (call, crops in it), milliseconds a crop in every round. The calls take turns within a round, so that a
+    slow moment of the machine falls on all of them."""
+    times: dict[str, list[float]] = {name: [] for name in calls}
+    for round_ in range(-1, rounds):
+        for name, (call, crops) in calls.items():
+            start = time.perf_counter()
             call()
-        times.append((time.perf_counter() - start) / calls * 1000)
-    return float(np.median(times))
+            if round_ >= 0:  # the first warms up
+                times[name].append((time.perf_counter() - start) / crops * 1000)
+    return {name: np.array(values) for name, values in times.items()}
 
 
 @click.command()
 @click.option("--crops", default=str(SAMPLE), help="Folder with crops.")
 @click.option("--model", default="reader", help="The reader to time.")
-@click.option("--rounds", default=7, help="Rounds; the median counts.")
+@click.option("--rounds", default=9, show_default=True, help="Rounds; medians count.")
 def main(crops: str, model: str, rounds: int) -> None:
     """Print milliseconds a crop, and ratios."""
     cv2.setNumThreads(1)
@@ -47,30 +49,33 @@ def main(crops: str, model: str, rounds: int) -> None:
     once = Recognizer(model, threads=1, looks=False)
     again = Recognizer(model, threads=1)
     free = Recognizer(model, looks=False)
-    one = best_of(lambda: [once.read([p]) for p in pictures], 1, rounds) / len(pictures)
     many = [*pictures, *pictures][:32]
-    rows = [
-        ("plate_ocr, one look, batch 1", one),
-        ("plate_ocr, one look, batch 32", best_of(lambda: once.read(many), 1, rounds) / len(many)),
-        ("plate_ocr, one look, batch 32, all cores", best_of(lambda: free.read(many), 1, rounds) / len(many)),
-        (
-            "plate_ocr, doubtful crops looked at again, batch 1",
-            best_of(lambda: [again.read([p]) for p in pictures], 1, rounds) / len(pictures),
+    first = "plate_ocr, one look, batch 1"
+    calls: dict[str, tuple[Callable[[], object], int]] = {
+        first: (lambda: [once.read([p]) for p in pictures], len(pictures)),
+        "plate_ocr, one look, batch 32": (lambda: once.read(many), len(many)),
+        "plate_ocr, one look, batch 32, all cores": (lambda: free.read(many), len(many)),
+        "plate_ocr, doubtful crops looked at again, batch 1": (
+            lambda: [again.read([p]) for p in pictures],
+            len(pictures),
         ),
-    ]
+    }
     try:
         from rapidocr_onnxruntime import RapidOCR
     except ImportError:
         Console(stderr=True).print("rapidocr-onnxruntime is not installed; timing plate_ocr alone")
     else:
         engine = RapidOCR(intra_op_num_threads=1, inter_op_num_threads=1)
-        theirs = best_of(lambda: [engine.text_rec([p]) for p in pictures], 1, max(3, rounds // 2)) / len(pictures)
-        rows.append(("RapidOCR recogniser (PP-OCRv4), batch 1", theirs))
+        calls["RapidOCR recogniser (PP-OCRv4), batch 1"] = (
+            lambda: [engine.text_rec([p]) for p in pictures],
+            len(pictures),
+        )
+    times = milliseconds(calls, rounds)
     table = Table(title=f"{len(pictures)} crops, one thread unless said")
     for name in ("reader", "ms a crop", "plate_ocr, one look, batch 1 is"):
         table.add_column(name, justify="left" if name == "reader" else "right")
-    for name, ms in rows:
-        table.add_row(name, f"{ms:.2f}", f"{ms / one:.1f} x as fast")
+    for name, ms in times.items():
+        table.add_row(name, f"{np.median(ms):.2f}", f"{np.median(ms / times[first]):.1f} x as fast")
     Console().print(table)
 
 

@@ -71,32 +71,39 @@ def beam_search(
     classes = np.flatnonzero(likely.any(axis=0))
     columns: list[list[float]] = log_p[:, classes].tolist()
     blanks: list[float] = log_p[:, BLANK].tolist()
-    followed = [[(i, int(classes[i])) for i in np.flatnonzero(row)] for row in likely[:, classes]]
+    followed: list[list[tuple[int, int]]] = [[] for _ in columns]
+    for t, i in np.argwhere(likely[:, classes]).tolist():
+        followed[t].append((i, int(classes[i])))
     place = {int(cls): i for i, cls in enumerate(classes)}
     # prefix -> [log p ending in a blank, log p ending in its last character, grammar state]
     beams: dict[tuple[int, ...], list[float]] = {(): [0.0, _NEVER, start]}
     for row, blank, here in zip(columns, blanks, followed, strict=True):
+        if not here and least > 0:
+            # Three steps of four are blank for certain. That a character goes on in one is less likely than `least`.
+            for entry in beams.values():
+                entry[0], entry[1] = _add(entry[0], entry[1]) + blank, _NEVER
+            continue
         grown: dict[tuple[int, ...], list[float]] = {}
         for prefix, (in_blank, in_last, state) in beams.items():
             both = _add(in_blank, in_last)
             last = prefix[-1] if prefix else BLANK
             stays = in_last + row[place[last]] if prefix else _NEVER
-            entry = grown.get(prefix)
-            if entry is None:
+            known = grown.get(prefix)
+            if known is None:
                 grown[prefix] = [both + blank, stays, state]
             else:
-                entry[0], entry[1] = _add(entry[0], both + blank), _add(entry[1], stays)
+                known[0], known[1] = _add(known[0], both + blank), _add(known[1], stays)
             for i, cls in here:
                 # A character after itself is a new one only across a blank.
                 source = in_blank if cls == last else both
                 if source == _NEVER:
                     continue
                 longer = (*prefix, cls)
-                entry = grown.get(longer)
-                if entry is None:
+                known = grown.get(longer)
+                if known is None:
                     grown[longer] = [_NEVER, source + row[i], _next(grammar, state, cls)]
                 else:
-                    entry[1] = _add(entry[1], source + row[i])
+                    known[1] = _add(known[1], source + row[i])
         if penalty == math.inf:
             grown = {prefix: entry for prefix, entry in grown.items() if entry[2]}
         if len(grown) > width:
@@ -121,7 +128,7 @@ def _rank(entry: Sequence[float], penalty: float) -> float:
     return _add(entry[0], entry[1]) - (0 if entry[2] else penalty)
 
 
-def text_log_p(log_p: NDArray[np.float32], classes: Sequence[int], *, drop: float = 16.0) -> float:
+def text_log_p(log_p: NDArray[np.float32], classes: Sequence[int], *, drop: float = 10.0) -> float:
     """The log-probability of one text, summed over its alignments: log-probabilities (T, C).
 
     The forward algorithm of Graves et al. (2006); states more than `drop` nats behind the best are let go.
@@ -150,7 +157,7 @@ def text_log_p(log_p: NDArray[np.float32], classes: Sequence[int], *, drop: floa
     return _add(alive.get(end, _NEVER), alive.get(end - 1, _NEVER)) if end else alive[0]
 
 
-def align(log_p: NDArray[np.float32], classes: Sequence[int], *, drop: float = 16.0) -> list[int]:
+def align(log_p: NDArray[np.float32], classes: Sequence[int], *, drop: float = 10.0) -> list[int]:
     """The time step of each character on the best path of a text: log-probabilities (T, C) to len(classes) steps.
 
     Viterbi's algorithm over the text with blanks between its characters; of a character's steps the likeliest is given.

@@ -34,7 +34,11 @@ def greedy(logits: NDArray[np.float32]) -> list[Decoded]:
     merged, blanks dropped. A character's confidence is its highest probability within its run of steps; the text's is
     the probability of the path, a lower bound of the text's own.
     """
-    log_p = log_softmax(logits)
+    return best_paths(log_softmax(logits))
+
+
+def best_paths(log_p: NDArray[np.float32]) -> list[Decoded]:
+    """`greedy` for log-probabilities (N, T, C)."""
     best = log_p.argmax(axis=-1)
     top = log_p.max(axis=-1)
     # A step starts a character where its class is no blank and differs from the step before.

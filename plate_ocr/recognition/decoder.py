@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, get_args
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from plate_ocr.recognition.alphabet import Alphabet
 from plate_ocr.recognition.beam import Candidate, align, beam_search, text_log_p
-from plate_ocr.recognition.ctc import Decoded, greedy, log_softmax
+from plate_ocr.recognition.ctc import Decoded, best_paths, log_softmax
 from plate_ocr.recognition.formats import Formats
 from plate_ocr.synthesis.region import load_regions
 
@@ -23,7 +23,7 @@ FORMAT_MODES: tuple[str, ...] = get_args(FormatMode)
 PENALTY = 2.0
 """Nats that a text pays for fitting no known format. Vanity and foreign plates are common: they must be able to."""
 
-SURE = 0.9
+SURE = 0.8
 """A greedy text is taken as it is if it fits a format and each of its characters is at least this likely."""
 
 
@@ -56,10 +56,11 @@ class Text:
     classes: tuple[int, ...]
     confidence: float
     log_p: NDArray[np.float32]
+    found: tuple[int, ...] = ()
 
-    def steps(self) -> list[int]:
-        """The time step of each character."""
-        return align(self.log_p, self.classes)
+    def steps(self) -> Sequence[int]:
+        """The time step of each character: where a greedy decoder `found` it, or on the text's best path."""
+        return self.found or align(self.log_p, self.classes)
 
 
 class Decoder:
@@ -82,7 +83,7 @@ class Decoder:
     def __call__(self, logits: NDArray[np.float32]) -> list[Text]:
         """Logits (N, T, C) to N texts."""
         log_p = log_softmax(logits)
-        return [self._decode(first, row) for first, row in zip(greedy(logits), log_p, strict=True)]
+        return [self._decode(first, row) for first, row in zip(best_paths(log_p), log_p, strict=True)]
 
     def candidates(self, log_p: NDArray[np.float32]) -> list[Candidate]:
         """The likeliest texts of one sequence, best first: log-probabilities (T, C)."""
@@ -101,7 +102,7 @@ class Decoder:
     def _decode(self, first: Decoded, log_p: NDArray[np.float32]) -> Text:
         self.decoded += 1
         if min(first.confidences, default=1.0) >= SURE and (not first.classes or self._fits(first.classes)):
-            return Text(first.classes, _p(text_log_p(log_p, first.classes)), log_p)
+            return Text(first.classes, _p(text_log_p(log_p, first.classes)), log_p, first.steps)
         self.searched += 1
         found = self.candidates(log_p)
         return Text(found[0].classes, _p(found[0].log_p), log_p) if found else Text((), 0.0, log_p)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +20,8 @@ class _Node:
 
     next: dict[str, list[tuple[int, float]]] = field(default_factory=lambda: defaultdict(list))
     ends: str = ""
+    left: int = 0
+    """Bit n is set if n characters can follow up to a whole plate."""
 
 
 class Formats:
@@ -34,8 +35,14 @@ class Formats:
             if region.code == _ANYWHERE:
                 continue
             total = sum(layout.weight for layout in region.layouts)
-            roots += [(self._add(region, k.texts), math.log(k.weight / total)) for k in region.layouts]
-        self._roots = roots
+            roots += [(self._add(region, k.texts), k.weight / total) for k in region.layouts]
+        for root, _ in roots:
+            self._count_left(root)
+        # By first character: most of a few hundred layouts fall out with it.
+        self._first: dict[str, list[tuple[int, float]]] = defaultdict(list)
+        for root, weight in roots:
+            for character, into in self._nodes[root].next.items():
+                self._first[character] += [(node, weight * share) for node, share in into]
         # State 0 is dead; state 1 the start. A state is a set of nodes.
         start = frozenset(node for node, _ in roots)
         self._states: list[frozenset[int]] = [frozenset(), start]
@@ -66,12 +73,19 @@ class Formats:
 
         Every region is as likely as another before the text is known, and within a region every text of a layout.
         """
-        at = {root: math.exp(log_weight) for root, log_weight in self._roots}
-        for character in text:
+        nodes, left = self._nodes, 1 << max(0, len(text) - 1)
+        at: dict[int, float] = defaultdict(float)
+        for node, p in self._first.get(text[:1], ()):
+            # Layouts of another length fall out at once.
+            if nodes[node].left & left:
+                at[node] += p
+        for character in text[1:]:
+            left >>= 1
             after: dict[int, float] = defaultdict(float)
             for node, p in at.items():
-                for n, share in self._nodes[node].next.get(character, ()):
-                    after[n] += p * share
+                for n, share in nodes[node].next.get(character, ()):
+                    if nodes[n].left & left:
+                        after[n] += p * share
             at = after
         totals: dict[str, float] = defaultdict(float)
         for node, p in at.items():
@@ -104,6 +118,14 @@ class Formats:
                     self._nodes[node].next[character].append((into, p if j == 0 else 1.0))
                     node = into
             at = after
+
+    def _count_left(self, number: int) -> int:
+        node = self._nodes[number]
+        if not node.left:
+            node.left = int(bool(node.ends))
+            for n in {n for into in node.next.values() for n, _ in into}:
+                node.left |= self._count_left(n) << 1
+        return node.left
 
     def _new(self) -> int:
         self._nodes.append(_Node())

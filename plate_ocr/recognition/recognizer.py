@@ -81,7 +81,9 @@ class Recognizer:
         self.decoder = Decoder(self.alphabet, decoding)
         self._network = open_network(self.files, keras=keras, threads=threads)
         try:
-            self._confidence = Confidence(self.files.calibration) if confidence is None else confidence
+            own = Confidence(self.files.calibration)
+            # The curves are of readings that doubt has been resolved for. One look alone is well calibrated as it is.
+            self._confidence = confidence or (own if looks else Confidence())
         except ValueError as error:
             raise ModelError(f"{self.files.folder}: {error}; install or export it again") from None
         self._looks = looks

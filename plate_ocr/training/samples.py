@@ -6,8 +6,12 @@ Batch `index` of epoch `epoch` is a function of the seed alone: a resumed run se
 from __future__ import annotations
 
 import csv
+import multiprocessing
+import os
+import threading
 from collections import Counter
 from collections.abc import Sequence
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import cv2
@@ -159,11 +163,19 @@ class Samples:
 _samples: Samples | None = None
 
 
+def _end_with(trainer: BaseProcess) -> None:
+    trainer.join()
+    os._exit(1)
+
+
 def start_worker(config: TrainConfig, labels: Sequence[Label]) -> None:
     """Make this process ready for `make_batch`."""
     global _samples
     # The trainer has the other cores; a worker that spreads over them slows both.
     cv2.setNumThreads(1)
+    if trainer := multiprocessing.parent_process():
+        # A trainer that is killed cannot stop its workers, and they would wait for it forever.
+        threading.Thread(target=_end_with, args=(trainer,), daemon=True).start()
     _samples = Samples(config, labels)
 
 
