@@ -28,7 +28,7 @@ from plate_ocr.training.export import export
 from plate_ocr.training.fit import train
 
 SHIPPED = Architecture(residual=(0, 0, 1, 0, 1, 0))
-FRESH = {"start": ""}
+FRESH = {"start": "", "learning_rate": 2e-3}
 
 
 def architecture(**changes: Any) -> dict[str, Any]:

@@ -1,15 +1,17 @@
-"""Reading a label table: which picture shows which text."""
+"""Reading a label table: which picture shows which text, and where."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from plate_ocr.plate import Corners
 from plate_ocr.recognition.alphabet import normalize
 
 COLUMNS = ("image_path", "plate_text")
+CORNERS = tuple(f"{axis}{i}" for i in range(1, 5) for axis in "xy")
 
 
 class LabelError(ValueError):
@@ -34,34 +36,91 @@ class Label:
         return self.path.parent.name
 
 
+@dataclass(frozen=True, slots=True)
+class LabelledPlate:
+    """A plate in a photo: its normalised text (may be empty), its region, and its corners where they are known."""
+
+    text: str
+    region: str
+    corners: Corners | None
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledPhoto:
+    """A photo and the plates that are known to be in it; none if it is known to show none."""
+
+    path: Path
+    split: str
+    plates: tuple[LabelledPlate, ...]
+
+    @property
+    def source(self) -> str:
+        """The folder that holds the photo: the name by which scores are grouped."""
+        return self.path.parent.name
+
+
 def read_labels(table: Path, splits: Iterable[str] | None = None) -> list[Label]:
     """Rows of a CSV with the columns image_path and plate_text, and optionally region, split and lines.
 
     Paths in the table are relative to the table's own folder. With `splits`, only rows of these splits are given.
     Raises LabelError when the file is missing, is not UTF-8, has no such header, or holds no row of the splits.
     """
+    return [
+        Label(
+            path=table.parent / (row["image_path"] or ""),
+            text=normalize(row["plate_text"] or ""),
+            region=row.get("region") or "",
+            split=row.get("split") or "",
+            lines={"1": 1, "2": 2}.get(row.get("lines") or "", 0),
+            origin=origin,
+        )
+        for origin, row in _read_rows(table, COLUMNS, splits)
+    ]
+
+
+def read_photos(table: Path, splits: Iterable[str] | None = None) -> list[LabelledPhoto]:
+    """Photos of a CSV with the column image_path, and optionally plate_text, region, x1,y1 to x4,y4 and split; a row a
+    plate. A row with neither text nor corners stands for a photo without a plate. Also takes a COCO file (.json), and a
+    folder of YOLO or Pascal VOC files.
+
+    Raises LabelError like `read_labels`, and for corners that are no numbers.
+    """
+    if table.is_dir() or table.suffix.lower() == ".json":
+        from plate_ocr import foreign_labels
+
+        return foreign_labels.read_folder(table) if table.is_dir() else foreign_labels.read_coco(table)
+    photos: dict[tuple[str, str], list[LabelledPlate]] = {}
+    for origin, row in _read_rows(table, COLUMNS[:1], splits):
+        plates = photos.setdefault((row["image_path"] or "", row.get("split") or ""), [])
+        text, given = normalize(row.get("plate_text") or ""), [row.get(name) or "" for name in CORNERS]
+        corners = None
+        if any(given):
+            try:
+                numbers = [float(value) for value in given]
+            except ValueError:
+                raise LabelError(f"{origin}: {', '.join(CORNERS)} must be eight numbers, or all be empty") from None
+            corners = Corners.of([numbers[i : i + 2] for i in range(0, 8, 2)])
+        if text or corners:
+            plates.append(LabelledPlate(text, row.get("region") or "", corners))
+    return [LabelledPhoto(table.parent / name, split, tuple(plates)) for (name, split), plates in photos.items()]
+
+
+def _read_rows(
+    table: Path, columns: Sequence[str], splits: Iterable[str] | None
+) -> list[tuple[str, dict[str, str | None]]]:
+    """Rows of a CSV that has these columns, each with where it stands."""
     try:
         with table.open(encoding="utf-8-sig", newline="") as stream:
-            rows = csv.DictReader(stream)
-            missing = [name for name in COLUMNS if name not in (rows.fieldnames or ())]
+            reader = csv.DictReader(stream)
+            missing = [name for name in columns if name not in (reader.fieldnames or ())]
             if missing:
                 raise LabelError(
-                    f"{table}: the first line must be a header with the columns {', '.join(COLUMNS)}; "
+                    f"{table}: the first line must be a header with the columns {', '.join(columns)}; "
                     f"missing: {', '.join(missing)}"
                 )
-            if splits is not None and "split" not in (rows.fieldnames or ()):
+            if splits is not None and "split" not in (reader.fieldnames or ()):
                 raise LabelError(f"{table}: no column 'split'; leave --split out, or add the column")
-            labels = [
-                Label(
-                    path=table.parent / (row["image_path"] or ""),
-                    text=normalize(row["plate_text"] or ""),
-                    region=row.get("region") or "",
-                    split=row.get("split") or "",
-                    lines={"1": 1, "2": 2}.get(row.get("lines") or "", 0),
-                    origin=f"{table.name}:{rows.line_num}",
-                )
-                for row in rows
-            ]
+            rows = [(f"{table.name}:{reader.line_num}", row) for row in reader]
     except FileNotFoundError:
         raise LabelError(f"{table}: no such file") from None
     except IsADirectoryError:
@@ -70,13 +129,13 @@ def read_labels(table: Path, splits: Iterable[str] | None = None) -> list[Label]
         raise LabelError(f"{table}: not a UTF-8 CSV file ({error})") from None
     if splits is not None:
         wanted = set(splits)
-        known = {label.split for label in labels}
-        labels = [label for label in labels if label.split in wanted]
-        if not labels:
+        known = {row["split"] or "" for _, row in rows}
+        rows = [(origin, row) for origin, row in rows if row["split"] in wanted]
+        if not rows:
             raise LabelError(
                 f"{table}: no row has the split {' or '.join(sorted(wanted))}; "
                 f"it has {', '.join(sorted(known)) or 'none'}"
             )
-    if not labels:
+    if not rows:
         raise LabelError(f"{table}: no rows")
-    return labels
+    return rows

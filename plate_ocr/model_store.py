@@ -13,6 +13,12 @@ from plate_ocr.recognition.alphabet import Alphabet
 DESCRIPTION = "reader.json"
 ONNX = "reader.onnx"
 KERAS = "reader.keras"
+DETECTOR_DESCRIPTION = "detector.json"
+DETECTOR_ONNX = "detector.onnx"
+DETECTOR_KERAS = "detector.keras"
+LANGUAGE_DESCRIPTION = "language.json"
+LANGUAGE_ONNX = "language.onnx"
+LANGUAGE_KERAS = "language.keras"
 SCHEMA = 1
 
 
@@ -21,18 +27,12 @@ class ModelError(RuntimeError):
 
 
 @dataclass(frozen=True)
-class ReaderFiles:
-    """A reader on disk: its folder, alphabet, input size (height, width), and what its JSON says besides.
-
-    `calibration` holds a curve for each stage of looking: raw probabilities, and how often a reading was right.
-    """
+class ModelFiles:
+    """A model on disk: its folder, the checksum of each file, and what its JSON says besides."""
 
     folder: Path
-    alphabet: Alphabet
-    size: tuple[int, int]
     sha256: dict[str, str]
     about: dict[str, Any] = field(default_factory=dict)
-    calibration: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = field(default_factory=dict)
 
     def file(self, name: str) -> Path:
         """A file of the model, after its checksum was compared. Raises ModelError if it is missing or differs."""
@@ -41,9 +41,62 @@ class ReaderFiles:
             raise ModelError(f"{self.folder} holds no {name}; export the run with: plate-ocr export {self.folder}")
         if file_sha256(path) != self.sha256[name]:
             raise ModelError(
-                f"{path} is damaged: its sha256 is not the one in {DESCRIPTION}; install or export it again"
+                f"{path} is damaged: its sha256 is not the one in {path.stem}.json; install or export it again"
             )
         return path
+
+
+@dataclass(frozen=True)
+class DetectorFiles(ModelFiles):
+    """A detector on disk."""
+
+    def save(self) -> None:
+        """Write the JSON beside the files it describes."""
+        _write(self.folder / DETECTOR_DESCRIPTION, {"schema": SCHEMA, "sha256": self.sha256, "about": self.about})
+
+
+@dataclass(frozen=True, kw_only=True)
+class LanguageFiles(ModelFiles):
+    """A language model on disk: besides, its characters (class 1 on) and the length of the longest text."""
+
+    characters: str
+    longest: int
+
+    def save(self) -> None:
+        """Write the JSON beside the files it describes."""
+        data = {
+            "schema": SCHEMA,
+            "characters": self.characters,
+            "longest": self.longest,
+            "sha256": self.sha256,
+            "about": self.about,
+        }
+        _write(self.folder / LANGUAGE_DESCRIPTION, data)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReaderFiles(ModelFiles):
+    """A reader on disk: besides, its alphabet and input size (height, width).
+
+    `calibration` holds a curve for each stage of looking: raw probabilities, and how often a reading was right.
+    `thresholds` maps an error rate to the confidence from which on no larger share of readings was wrong.
+    """
+
+    alphabet: Alphabet
+    size: tuple[int, int]
+    calibration: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = field(default_factory=dict)
+    thresholds: dict[float, float] = field(default_factory=dict)
+
+    def threshold(self, error_rate: float) -> float:
+        """The least confidence above which, of the crops that the model was calibrated with, at most this share was
+        read wrong. Raises ModelError if the model holds no threshold as strict as that."""
+        fitting = [rate for rate in self.thresholds if rate <= error_rate]
+        if not fitting:
+            known = f"the strictest is {min(self.thresholds):.1%}" if self.thresholds else "there is none"
+            raise ModelError(
+                f"{self.folder} holds no threshold for {error_rate:.2%} of errors ({known}); see plate-ocr calibrate"
+            )
+        return self.thresholds[max(fitting)]
 
     def save(self) -> None:
         """Write the JSON beside the files it describes."""
@@ -55,8 +108,13 @@ class ReaderFiles:
             "sha256": self.sha256,
             "about": self.about,
             "calibration": self.calibration,
+            "thresholds": {str(rate): confidence for rate, confidence in self.thresholds.items()},
         }
-        (self.folder / DESCRIPTION).write_text(json.dumps(data, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        _write(self.folder / DESCRIPTION, data)
+
+
+def _write(path: Path, data: dict[str, Any]) -> None:
+    path.write_text(json.dumps(data, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 def file_sha256(path: Path) -> str:
@@ -76,30 +134,87 @@ def open_reader(name: str | Path = "reader") -> ReaderFiles:
 
     Raises ModelError when there is none, or its JSON cannot be used.
     """
+    folder, data = _describe(name, DESCRIPTION)
+    try:
+        height, width = data["size"]
+        curves = {s: (tuple(map(float, a)), tuple(map(float, b))) for s, (a, b) in data.get("calibration", {}).items()}
+        return ReaderFiles(
+            folder,
+            dict(data["sha256"]),
+            data.get("about", {}),
+            alphabet=Alphabet(data["alphabet"]),
+            size=(int(height), int(width)),
+            calibration=curves,
+            thresholds={float(rate): float(least) for rate, least in data.get("thresholds", {}).items()},
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(folder / DESCRIPTION, error) from None
+
+
+def open_detector(name: str | Path = "detector") -> DetectorFiles:
+    """A shipped detector by name, or the folder of a training run (or a file in it). Raises ModelError like
+    `open_reader`."""
+    folder, data = _describe(name, DETECTOR_DESCRIPTION)
+    try:
+        return DetectorFiles(folder, dict(data["sha256"]), data.get("about", {}))
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(folder / DETECTOR_DESCRIPTION, error) from None
+
+
+def open_language(name: str | Path) -> LanguageFiles:
+    """A shipped language model by name, or the folder of a training run. Raises ModelError like `open_reader`."""
+    folder, data = _describe(name, LANGUAGE_DESCRIPTION)
+    try:
+        return LanguageFiles(
+            folder,
+            dict(data["sha256"]),
+            data.get("about", {}),
+            characters=str(data["characters"]),
+            longest=int(data["longest"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise _damaged(folder / LANGUAGE_DESCRIPTION, error) from None
+
+
+def _describe(name: str | Path, file: str) -> tuple[Path, dict[str, Any]]:
+    """A model's folder, and what the JSON `file` in it says."""
     path = Path(name)
     if path.is_file():
         path = path.parent
-    folder = path if path.is_dir() and (path / DESCRIPTION).is_file() else shipped() / str(name)
-    description = folder / DESCRIPTION
+    folder = path if path.is_dir() and (path / file).is_file() else shipped() / str(name)
+    description = folder / file
     if not description.is_file():
-        known = sorted(f.parent.name for f in shipped().glob(f"*/{DESCRIPTION}"))
+        known = sorted(f.parent.name for f in shipped().glob(f"*/{file}"))
         raise ModelError(
-            f"no model {str(name)!r}: neither a folder with a {DESCRIPTION} nor a shipped one "
-            f"({', '.join(known) or 'none'})"
+            f"no model {str(name)!r}: neither a folder with a {file} nor a shipped one ({', '.join(known) or 'none'})"
         )
     try:
         data = json.loads(description.read_text(encoding="utf-8"))
         if data["schema"] != SCHEMA:
             raise ModelError(f"{description} has schema {data['schema']}; this version reads schema {SCHEMA}")
-        height, width = data["size"]
-        curves = {s: (tuple(map(float, a)), tuple(map(float, b))) for s, (a, b) in data.get("calibration", {}).items()}
-        return ReaderFiles(
-            folder,
-            Alphabet(data["alphabet"]),
-            (int(height), int(width)),
-            dict(data["sha256"]),
-            data.get("about", {}),
-            curves,
-        )
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"{description} is damaged ({error!r}); install or export it again") from None
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+        raise _damaged(description, error) from None
+    return folder, data
+
+
+def _damaged(description: Path, error: Exception) -> ModelError:
+    return ModelError(f"{description} is damaged ({error!r}); install or export it again")
+
+
+def open_session(path: Path, *, threads: int = 0) -> Any:
+    """An ONNX Runtime session on the CPU, safe to call from several threads; 0 threads leave their number to it.
+
+    Raises ModelError if the file is no usable network.
+    """
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # Threads that spin while they wait take the cores from the photo decoder.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's own exceptions share no public base class
+        raise ModelError(f"{path} is not a network that ONNX Runtime can load: {error}") from None

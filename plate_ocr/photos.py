@@ -34,9 +34,13 @@ class PhotoError(ValueError):
 
 
 def load(
-    source: str | os.PathLike[str] | bytes | bytearray | memoryview | NDArray[Any], *, max_pixels: int = MAX_PIXELS
+    source: str | os.PathLike[str] | bytes | bytearray | memoryview | NDArray[Any],
+    *,
+    grey: bool = False,
+    max_pixels: int = MAX_PIXELS,
 ) -> NDArray[np.uint8]:
-    """A picture as BGR uint8 (H, W, 3), turned upright after its EXIF orientation.
+    """A picture as BGR uint8 (H, W, 3), turned upright after its EXIF orientation; with `grey`, as uint8 (H, W), which
+    takes a JPEG half the time.
 
     Takes a path, the bytes of an encoded picture, or pixels: uint8 or uint16, grey, BGR or BGRA. 16 bits are scaled to
     8; transparent parts become white. Pixels that need no change may come back as they are, not as a copy.
@@ -45,11 +49,11 @@ def load(
     `max_pixels`.
     """
     if isinstance(source, np.ndarray):
-        return _as_bgr(source, "<array>")
+        return _as_asked(source, "<array>", grey)
     if isinstance(source, bytes | bytearray | memoryview):
-        return _decode(bytes(source), "<bytes>", max_pixels)
+        return _decode(bytes(source), "<bytes>", grey, max_pixels)
     name = os.fsdecode(source)
-    return _decode(_read(name, max_pixels), printable(name), max_pixels)
+    return _decode(_read(name, max_pixels), printable(name), grey, max_pixels)
 
 
 def printable(name: str) -> str:
@@ -83,19 +87,21 @@ def _read(name: str, max_pixels: int) -> bytes:
         raise PhotoError(f"{shown}: cannot be read ({error})") from None
 
 
-def _decode(data: bytes, name: str, max_pixels: int) -> NDArray[np.uint8]:
+def _decode(data: bytes, name: str, grey: bool, max_pixels: int) -> NDArray[np.uint8]:
     if not data:
         raise PhotoError(f"{name}: the file is empty; copy it again")
     kind, flags = _header(data, name, max_pixels)
     if kind == "JPEG" and not _ends(data):
         raise PhotoError(f"{name}: the JPEG is truncated; copy it again")
+    if grey and flags == cv2.IMREAD_COLOR:
+        flags = cv2.IMREAD_GRAYSCALE
     try:
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error:
         pixels = None
     if pixels is None:
         raise PhotoError(f"{name}: the {kind} is damaged or truncated; copy it again")
-    return _as_bgr(pixels, name)
+    return _as_asked(pixels, name, grey)
 
 
 def _header(data: bytes, name: str, max_pixels: int) -> tuple[str, int]:
@@ -136,6 +142,13 @@ def _ends(data: bytes) -> bool:
             break
         place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
     return data.rfind(b"\xff\xd9", min(place, len(data))) >= 0
+
+
+def _as_asked(pixels: NDArray[Any], name: str, grey: bool) -> NDArray[np.uint8]:
+    if grey and pixels.ndim == 2 and pixels.dtype == np.uint8 and pixels.size:
+        return np.ascontiguousarray(pixels)
+    colour = _as_bgr(pixels, name)
+    return np.asarray(cv2.cvtColor(colour, cv2.COLOR_BGR2GRAY), dtype=np.uint8) if grey else colour
 
 
 def _as_bgr(pixels: NDArray[Any], name: str) -> NDArray[np.uint8]:

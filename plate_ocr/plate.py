@@ -19,6 +19,8 @@ class Status(StrEnum):
     OK = "ok"
     UNSURE = "unsure"
     """The plate was read, less surely than was asked for."""
+    TOO_SMALL = "too-small"
+    """A plate was found that is too small to be read."""
     NO_PLATE = "no-plate"
     """The photo was read and no plate was found in it."""
     UNREADABLE_PLATE = "unreadable-plate"

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from plate_ocr.detection import ContourDetector, Detector, rectify
+from plate_ocr.detection import Detection, Detector, make_detector, rectify
 from plate_ocr.photos import PhotoError, load
 from plate_ocr.plate import Corners, Plate, Status
 from plate_ocr.recognition.decoder import DecoderSettings
@@ -19,8 +22,16 @@ from plate_ocr.recognition.recognizer import Reading, Recognizer
 Photo = str | os.PathLike[str] | bytes | NDArray[np.uint8]
 """A path, the bytes of an encoded picture, or its pixels: BGR or grey uint8."""
 
-MIN_CHARACTERS = 2
-"""What a detector took for a plate and in which fewer characters can be read is a grille or a window."""
+MIN_CHARACTERS, MIN_CONFIDENCE = 2, 0.1
+"""What a detector took for a plate, and in which fewer characters can be read or less surely, is a grille or a window,
+unless the detector is CERTAIN."""
+
+CERTAIN = 0.8
+
+MIN_HEIGHT = 7.0
+"""Plates of fewer pixels in height are told of, but not read: what would be read is made up."""
+
+_Found = list[tuple[Detection, NDArray[np.uint8]]] | PhotoError
 
 
 class PlateReader:
@@ -35,66 +46,90 @@ class PlateReader:
         self,
         model: str | Path = "reader",
         *,
-        detector: Detector | None = None,
+        detector: str | Path | Detector = "detector",
         crops: bool = False,
         threads: int = 0,
         decoding: DecoderSettings | None = None,
         looks: bool = True,
         min_confidence: float = 0.0,
     ) -> None:
-        """`model` is a shipped name or a training run's folder; `detector` anything with a `detect` method.
+        """`model` is a shipped name or a training run's folder; `detector` likewise, or "contours", which needs no
+        weights, or anything with a `detect` method that may be called from several threads.
 
         With `crops`, each picture already is a plate and nothing is searched. `decoding` says what known plate formats
         count for; with `looks`, a doubtful plate is looked at again in other views. A plate read with less than
-        `min_confidence`, 0 to 1, has the status `unsure`. Raises ModelError if the model is missing or damaged,
-        RegionError for an unknown region.
+        `min_confidence`, 0 to 1, has the status `unsure`. `threads` work at once; 0 stands for as many as cores. Raises
+        ModelError if a model is missing or damaged, RegionError for an unknown region.
         """
-        self._recognizer = Recognizer(model, threads=threads, decoding=decoding, looks=looks)
-        self._detector = detector or ContourDetector()
-        self._crops = crops
+        self._threads = threads or os.cpu_count() or 1
+        # Each photo has a thread of its own: two photos at once go faster than two threads on one.
+        own: Detector | None = None
+        if isinstance(detector, str | Path):
+            detector = own = make_detector(detector, threads=1)
+        self._detector = None if crops else detector
+        self._recognizer = Recognizer(model, threads=threads, decoding=decoding, looks=looks, straightener=own)
         self._min_confidence = min_confidence
 
     def read(self, photo: Photo) -> list[Plate]:
         """The plates of one photo, best first: always at least one `Plate`, whose status tells what became of it."""
-        return list(self.read_many([photo]))
+        return list(self._read_chunk([(_name(photo, 0), self._find(photo))]))
 
     def read_many(self, photos: Iterable[Photo], *, batch: int = 16) -> Iterator[Plate]:
-        """The plates of many photos, in order, as they are read; `batch` photos go through the network together.
+        """The plates of many photos, in order, as they are read: photos are opened and searched ahead in threads, and
+        the plates of `batch` photos go through the network together.
 
         No photo is left out: one that holds no plate or cannot be opened gives one `Plate` with that status.
         """
-        remaining = iter(photos)
-        numbered = 0
-        while chunk := list(islice(remaining, batch)):
-            yield from self._read_chunk([(_name(photo, numbered + i), photo) for i, photo in enumerate(chunk)])
-            numbered += len(chunk)
+        pool = ThreadPoolExecutor(self._threads)
+        numbered = enumerate(photos)
+        ahead: deque[tuple[str, Future[_Found]]] = deque()
+        try:
+            while True:
+                for number, photo in islice(numbered, 2 * batch - len(ahead)):
+                    ahead.append((_name(photo, number), pool.submit(self._find, photo)))
+                if not ahead:
+                    return
+                chunk = [ahead.popleft() for _ in range(min(batch, len(ahead)))]
+                yield from self._read_chunk([(name, found.result()) for name, found in chunk])
+        finally:
+            pool.shutdown(cancel_futures=True)
 
-    def _read_chunk(self, photos: list[tuple[str, Photo]]) -> Iterator[Plate]:
-        found: list[list[tuple[Corners, NDArray[np.uint8]]] | PhotoError] = []
-        for _, photo in photos:
-            try:
-                found.append(self._find(load(photo)))
-            except PhotoError as error:
-                found.append(error)
-        crops = [crop for places in found if isinstance(places, list) for _, crop in places]
+    def _find(self, photo: Photo) -> _Found:
+        """Where the plates of a photo are, and what they look like; or why that cannot be said."""
+        try:
+            picture = load(photo, grey=True)
+        except PhotoError as error:
+            return error
+        if self._detector is None:
+            height, width = picture.shape
+            return [(Detection(Corners.of_box(0, 0, width, height), 1.0), picture)]
+        return [(found, rectify(picture, found.corners)) for found in self._detector.detect(picture)]
+
+    def _read_chunk(self, photos: Sequence[tuple[str, _Found]]) -> Iterator[Plate]:
+        crops = [
+            crop for _, found in photos if isinstance(found, list) for place, crop in found if self._legible(place)
+        ]
         readings = iter(self._recognizer.read(crops))
-        for (source, _), places in zip(photos, found, strict=True):
-            if isinstance(places, PhotoError):
-                yield Plate(source, status=Status.UNREADABLE_PHOTO, message=str(places))
+        for source, found in photos:
+            if isinstance(found, PhotoError):
+                yield Plate(source, status=Status.UNREADABLE_PHOTO, message=str(found))
                 continue
-            read = [(corners, next(readings)) for corners, _ in places]
-            if not self._crops:
-                read = [(corners, reading) for corners, reading in read if len(reading.characters) >= MIN_CHARACTERS]
-            for number, (corners, reading) in enumerate(read, start=1):
-                yield _plate(source, number, corners, reading, self._min_confidence)
-            if not read:
+            plates = []
+            for place, _ in found:
+                if not self._legible(place):
+                    plates.append(Plate(source, status=Status.TOO_SMALL, corners=place.corners))
+                    continue
+                reading = next(readings)
+                told = len(reading.characters) >= MIN_CHARACTERS and reading.confidence >= MIN_CONFIDENCE
+                if told or place.score >= CERTAIN or self._detector is None:
+                    plates.append(_plate(source, place.corners, reading, self._min_confidence))
+            for number, plate in enumerate(plates, start=1):
+                yield replace(plate, number=number)
+            if not plates:
                 yield Plate(source, status=Status.NO_PLATE)
 
-    def _find(self, picture: NDArray[np.uint8]) -> list[tuple[Corners, NDArray[np.uint8]]]:
-        if self._crops:
-            height, width = picture.shape[:2]
-            return [(Corners.of_box(0, 0, width, height), picture)]
-        return [(found.corners, rectify(picture, found.corners)) for found in self._detector.detect(picture)]
+    def _legible(self, place: Detection) -> bool:
+        return self._detector is None or place.corners.height >= MIN_HEIGHT
 
 
 def _name(photo: Photo, number: int) -> str:
@@ -103,14 +138,13 @@ def _name(photo: Photo, number: int) -> str:
     return f"<{'bytes' if isinstance(photo, bytes) else 'array'} {number}>"
 
 
-def _plate(source: str, number: int, corners: Corners, reading: Reading, min_confidence: float) -> Plate:
+def _plate(source: str, corners: Corners, reading: Reading, min_confidence: float) -> Plate:
     sure = Status.OK if reading.confidence >= min_confidence else Status.UNSURE
     return Plate(
         source=source,
         text=reading.text,
         confidence=reading.confidence if reading.text else 0.0,
         status=sure if reading.text else Status.UNREADABLE_PLATE,
-        number=number,
         region=reading.region,
         corners=corners,
         characters=reading.characters,

@@ -57,6 +57,8 @@ def test_the_command_stores_curves_that_readings_then_follow(tmp_path: Path) -> 
     result = CliRunner().invoke(main, ["calibrate", str(table), "--model", str(model), "--bins", "2"])
     assert result.exit_code == 0, result.output
     assert "holds the curves" in result.output
+    tolerated = json.loads((model / "reader.json").read_text())["thresholds"]
+    assert list(tolerated.values()) == sorted(tolerated.values()), "the stricter, the higher"
     curves = json.loads((model / "reader.json").read_text())["calibration"]
     assert curves
     crops = [load(row.path) for row in rows]
@@ -67,6 +69,32 @@ def test_the_command_stores_curves_that_readings_then_follow(tmp_path: Path) -> 
         expected = Confidence({s: (tuple(a), tuple(b)) for s, (a, b) in curves.items()})(raw.confidence, raw.stage)
         assert own.confidence == pytest.approx(expected, abs=1e-4)
         assert all(own.confidence <= c.confidence <= 1 for c in own.characters)
+
+
+def test_recognize_takes_the_share_of_errors_that_is_tolerated(tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    shutil.copytree(shipped() / "reader", model)
+    data = json.loads((model / "reader.json").read_text())
+    data["thresholds"] = {"0.05": 0.5, "0.01": 0.9}
+    (model / "reader.json").write_text(json.dumps(data))
+    crops = str(SAMPLE / "crops")
+
+    def rows(tolerated: str) -> list[dict[str, object]]:
+        out = tmp_path / "plates.jsonl"
+        command = ["recognize", "--crops", crops, "--model", str(model), "--max-error", tolerated, "-o", str(out)]
+        result = CliRunner().invoke(main, command)
+        assert result.exit_code == 0, result.output
+        return [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+
+    for tolerated, least in (("2%", 0.9), ("0.05", 0.5)):
+        for row in rows(tolerated):
+            assert (row["status"] == "ok") == (row["confidence"] >= least), row  # type: ignore[operator]
+    for tolerated, says in (("0.1%", "the strictest is 1.0%"), ("lots", "no share such as"), ("120%", "no share")):
+        result = CliRunner().invoke(
+            main, ["recognize", "--crops", crops, "--model", str(model), "--max-error", tolerated]
+        )
+        assert result.exit_code != 0
+        assert says in result.output
 
 
 def test_too_few_crops_leave_the_model_as_it_was(tmp_path: Path) -> None:

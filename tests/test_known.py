@@ -52,7 +52,7 @@ def test_recognize_says_what_it_has_taken_for_a_known_plate(tmp_path: Path) -> N
     # A sample crop whose reading is doubtful: its second candidate is put on the list.
     reader = Recognizer(looks=False, decoding=DecoderSettings(formats="off"))
     for path in sorted((SAMPLE / "crops").glob("*.jpg")):
-        text = reader._look([load(path)])[0]
+        text = reader.look([load(path)])[0]
         candidates = reader.decoder.candidates(text.log_p)
         first, second = (ALPHABET.decode(c.classes) for c in candidates[:2])
         if len(second) > 4 and candidates[1].log_p - candidates[0].log_p > -2:

@@ -48,6 +48,7 @@ class Summary:
     unreadable: int
     plates: int
     unsure: int
+    too_small: int
     unreadable_plates: int
     mean_confidence: float
     seconds: float
@@ -113,6 +114,7 @@ def recognize(
         unreadable=counts[Status.UNREADABLE_PHOTO.value],
         plates=read,
         unsure=counts[Status.UNSURE.value],
+        too_small=counts[Status.TOO_SMALL.value],
         unreadable_plates=counts[Status.UNREADABLE_PLATE.value],
         mean_confidence=confidence / read if read else 0.0,
         seconds=time.monotonic() - started,

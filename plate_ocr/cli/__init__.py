@@ -14,10 +14,13 @@ import plate_ocr
 # Name -> what `--help` says of it: the modules themselves are not imported for that, they take their time.
 COMMANDS = {
     "recognize": "Read the plates of photos and folders into a table.",
-    "evaluate": "Score a model on labelled crops.",
+    "evaluate": "Score a model on labelled crops, or on whole photos.",
+    "explain": "Show stage by stage how one photo is read.",
     "calibrate": "Learn how far a model's confidence can be trusted.",
     "train": "Train a reader on labelled crops.",
+    "train-detector": "Train a detector on photos with the corners of their plates.",
     "export": "Write a training run's ONNX file and check it against Keras.",
+    "language": "A character language model of plates: train, sample, complete.",
     "synthesize": "Draw labelled plates that never existed.",
 }
 
@@ -31,7 +34,8 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
         if name not in COMMANDS:
             return None
-        return getattr(importlib.import_module(f"plate_ocr.cli.{name}"), name)  # type: ignore[no-any-return]
+        module = name.replace("-", "_")
+        return getattr(importlib.import_module(f"plate_ocr.cli.{module}"), module)  # type: ignore[no-any-return]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):

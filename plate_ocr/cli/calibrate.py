@@ -11,6 +11,9 @@ import click
 from plate_ocr.cli import fails_cleanly
 from plate_ocr.cli.options import comma_names
 
+RATES = (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)
+"""Error rates for which a threshold is stored, where one exists."""
+
 
 @click.command()
 @click.argument("labels", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -25,6 +28,7 @@ def calibrate(labels: tuple[Path, ...], split: str, model: Path, bins: int) -> N
     from rich.console import Console
     from rich.progress import track
 
+    from plate_ocr.evaluation.calibration import calibrate as trust
     from plate_ocr.evaluation.evaluate import read_crops
     from plate_ocr.labels import LabelError, read_labels
     from plate_ocr.recognition.confidence import STAGES, Confidence, fit_curve
@@ -46,5 +50,12 @@ def calibrate(labels: tuple[Path, ...], split: str, model: Path, bins: int) -> N
         click.echo(f"looks {stage}: {len(own)} crops, a curve of {len(curves[stage][0])} points")
     if not curves:
         raise LabelError(f"{len(reads)} crops are too few to calibrate with; give some hundred")
-    dataclasses.replace(recognizer.files, calibration=curves).save()
+    confidence = Confidence(curves)
+    opened = [read for read in reads if not read.message]
+    sure = [confidence(read.confidence, read.stage) for read in opened]
+    found = trust(sure, [read.text == read.label.text for read in opened], rates=RATES).thresholds
+    thresholds = {rate: round(least, 5) for rate, (least, kept) in found.items() if kept}
+    for rate, least in thresholds.items():
+        click.echo(f"at most {rate:.1%} wrong above {least:.3f}, which keeps {found[rate][1]:.0%}")
+    dataclasses.replace(recognizer.files, calibration=curves, thresholds=thresholds).save()
     click.echo(f"{model / 'reader.json'} holds the curves")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import sys
 from collections.abc import Mapping
@@ -11,7 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 from plate_ocr.cli import fails_cleanly
-from plate_ocr.cli.options import comma_names, decoding_options
+from plate_ocr.cli.options import comma_names, decoding_options, detector_option
+from plate_ocr.cli.scenes import show_scenes
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,7 +32,10 @@ if TYPE_CHECKING:
 )
 @click.option("--keras", "with_keras", is_flag=True, help="Read with the Keras file instead of the ONNX one.")
 @decoding_options
+@click.option("--scenes", is_flag=True, help="LABELS are whole photos: find their plates, too.")
+@detector_option
 @click.option("--threads", default=0, help="Threads of ONNX Runtime; 0: as many as cores.")
+@click.option("--report", type=click.Path(path_type=Path), help="Write a page with charts and the errors as pictures.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Write all scores to this file.")
 @fails_cleanly
 def evaluate(
@@ -41,7 +46,10 @@ def evaluate(
     formats: FormatMode,
     region: str,
     one_look: bool,
+    scenes: bool,
+    detector: str,
     threads: int,
+    report: Path | None,
     json_file: Path | None,
 ) -> None:
     """Read the crops of LABELS (CSV: image_path,plate_text[,region,split,lines]) and compare with their texts.
@@ -50,7 +58,16 @@ def evaluate(
     Folded scores take O for 0 and I for 1, which label sets do not agree about. Each split has tables of its own, so
     that real crops and drawn ones (split synthetic) stay apart. Lines are the table's column `lines` or, without it,
     those of the reading; the height of characters is estimated from the crop's.
+
+    With --scenes, LABELS are whole photos (CSV: image_path[,plate_text,region,x1,y1 to x4,y4,split], a row a plate; a
+    photo with neither text nor corners shows none), and it is said how many plates are found, and read.
     """
+    if scenes:
+        if with_keras:
+            raise click.UsageError("--keras compares readers on crops; leave it out with --scenes")
+        decoding = {"formats": formats, "regions": comma_names(region)}
+        show_scenes(labels, split, model, detector, decoding, not one_look, threads, json_file)
+        return
     from rich.console import Console
     from rich.progress import track
 
@@ -69,6 +86,8 @@ def evaluate(
         from plate_ocr.cli import need_train_extra
 
         need_train_extra()
+    if report and importlib.util.find_spec("matplotlib") is None:
+        raise click.UsageError("--report draws with matplotlib; install it with: pip install 'plate-ocr[train]'")
     recognizer = Recognizer(
         model,
         keras=with_keras,
@@ -99,15 +118,21 @@ def evaluate(
         err.print(f"{len(failed)} pictures could not be opened; each counts as a wrong read")
     if unlabelled:
         err.print(f"{unlabelled} rows without a text were left out")
+    if report:
+        from plate_ocr.evaluation.report import report as make_report
+
+        command = f"plate-ocr evaluate {' '.join(map(str, labels))}{f' --split {split}' if split else ''}"
+        report.write_text(make_report(evaluations, model=str(model), command=command), encoding="utf-8")
+        console.print(f"report: {report}", soft_wrap=True)
     if json_file:
-        report = {
+        data = {
             "model": str(model),
             "file": recognizer.kind,
             "formats": formats,
             "looks": decoder.decoded / max(1, len(reads)),
             "splits": [e.as_dict() for e in evaluations],
         }
-        json_file.write_text(json.dumps(report, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        json_file.write_text(json.dumps(data, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 def _show(console: Console, evaluation: Evaluation) -> None:

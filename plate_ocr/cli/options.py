@@ -13,6 +13,17 @@ def comma_names(text: str) -> tuple[str, ...]:
     return tuple(filter(None, (part.strip() for part in text.split(","))))
 
 
+def share(text: str, flag: str) -> float:
+    """`0.5%` or `0.005` as 0.005. Raises click.BadParameter for what is no share from 0 to 1."""
+    try:
+        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise click.BadParameter(f"{text!r} is no share such as 0.5% or 0.005", param_hint=flag)
+    return value
+
+
 def decoding_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """--formats, --region and --one-look, for every command that reads plates."""
     for option in (
@@ -32,6 +43,14 @@ def decoding_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         command = option(command)
     return command
+
+
+detector_option = click.option(
+    "--detector",
+    default="detector",
+    show_default=True,
+    help="What finds the plates: a shipped detector's name, a run's folder, or contours, which needs no weights.",
+)
 
 
 def weighted_names(text: str) -> tuple[tuple[str, float], ...]:

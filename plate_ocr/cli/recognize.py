@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from plate_ocr.cli import fails_cleanly
-from plate_ocr.cli.options import comma_names, decoding_options
+from plate_ocr.cli.options import comma_names, decoding_options, detector_option, share
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 @click.option(
     "--model", default="reader", show_default=True, help="A shipped model's name, or a training run's folder."
 )
+@detector_option
 @click.option(
     "--known",
     type=click.Path(path_type=Path),
@@ -39,6 +40,12 @@ if TYPE_CHECKING:
     default=0.0,
     type=click.FloatRange(0, 1),
     help="A plate read less surely keeps its row, with the status unsure.",
+)
+@click.option(
+    "--max-error",
+    default="",
+    metavar="SHARE",
+    help="The same by the share of errors that is tolerated, 0.5% or 0.005, as the model's calibration has it.",
 )
 @click.option(
     "--mask", default=0.0, type=click.FloatRange(0, 1), help="Write ? for each character less certain than this."
@@ -54,8 +61,10 @@ def recognize(
     annotate: Path | None,
     crops: bool,
     model: str,
+    detector: str,
     known: Path | None,
     min_confidence: float,
+    max_error: str,
     mask: float,
     formats: FormatMode,
     region: str,
@@ -73,6 +82,7 @@ def recognize(
 
     from plate_ocr.batch.run import recognize as run
     from plate_ocr.batch.sinks import Sink, open_sink
+    from plate_ocr.model_store import open_reader
     from plate_ocr.reader import PlateReader
     from plate_ocr.recognition.decoder import DecoderSettings
     from plate_ocr.recognition.known import read_known
@@ -84,8 +94,11 @@ def recognize(
     sources = _listed(photos)
     if not sources:
         sys.exit(1)
+    if max_error:
+        min_confidence = max(min_confidence, open_reader(model).threshold(share(max_error, "--max-error")))
     reader = PlateReader(
         model,
+        detector=detector,
         crops=crops,
         threads=threads,
         decoding=DecoderSettings(
@@ -202,6 +215,8 @@ def _show(console: Console, summary: Summary, output: Path | None, annotated: Pa
     table.add_row(str(summary.plates), f"plates read, mean confidence {summary.mean_confidence:.0%}")
     if summary.unsure:
         table.add_row(str(summary.unsure), "plates read less surely than asked for")
+    if summary.too_small:
+        table.add_row(str(summary.too_small), "plates found that are too small to be read")
     if summary.unreadable_plates:
         table.add_row(str(summary.unreadable_plates), "plates found in which nothing could be read")
     console.print(table)

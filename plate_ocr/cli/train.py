@@ -34,6 +34,10 @@ from plate_ocr.cli.options import comma_names, weighted_names
     type=click.Path(),
     help="CSV of photos without plates (image_path[,split]) to set drawn plates into.",
 )
+@click.option(
+    "--scenes", multiple=True, type=click.Path(), help="CSV of photos with the corners of their plates: for --nothing."
+)
+@click.option("--nothing", type=float, help="Share of samples without a plate, to be read as nothing, 0 to 1.")
 @click.option("--start", help="Begin with the weights of this reader: a shipped name, or a run's folder.")
 @click.option("--teacher", help="A reader that first reads the crops: for --permute and --distrust.")
 @click.option("--permute", type=float, help="Share of real crops whose characters change places, 0 to 1.")

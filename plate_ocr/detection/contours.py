@@ -1,6 +1,6 @@
 """Plates the classical way: characters stand out from their background, side by side, in a bright or dark frame.
 
-Needs no network. It finds what is upright enough and stands out; what share that is, benchmarks/detection_recall.py
+Needs no network. It finds what is upright enough and stands out; what share that is, `plate-ocr evaluate --scenes`
 tells. All quadrangles here are float32 (4, 2), clockwise from the plate's top left, and count pixels from the picture's
 edge, so that the middle of the first pixel is 0.5.
 """

@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from plate_ocr.model_store import KERAS, ONNX, ModelError, ReaderFiles
+from plate_ocr.model_store import KERAS, ONNX, ModelError, ReaderFiles, open_session
 
 
 class Network(Protocol):
@@ -26,18 +26,7 @@ class OnnxNetwork:
 
     def __init__(self, path: Path, *, threads: int = 0) -> None:
         """Raises ModelError if the file is no usable network. `threads` 0 leaves the number to ONNX Runtime."""
-        import onnxruntime as ort
-
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        # Threads that spin while they wait take the cores from the photo decoder.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        try:
-            self._session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime's own exceptions share no public base class
-            raise ModelError(f"{path} is not a network that ONNX Runtime can load: {error}") from None
+        self._session = open_session(path, threads=threads)
         self._input = self._session.get_inputs()[0].name
 
     def __call__(self, crops: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from plate_ocr.detection import ContourDetector
+from plate_ocr.detection import Detector, make_detector
 from plate_ocr.model_store import ModelError, open_reader
 from plate_ocr.plate import Character
 from plate_ocr.recognition.beam import text_log_p
@@ -69,11 +69,13 @@ class Recognizer:
         decoding: DecoderSettings | None = None,
         looks: bool = True,
         confidence: Confidence | None = None,
+        straightener: Detector | None = None,
     ) -> None:
         """`model` is a shipped name or the folder of a run; `keras` reads with the Keras file instead of the ONNX one.
 
-        With `looks`, a crop that leaves doubt is looked at again in other views, which vote. `confidence` goes before
-        the model's own calibration. Raises ModelError if the model is missing or damaged, RegionError for an unknown
+        With `looks`, a crop that leaves doubt is looked at again in other views, which vote; the `straightener` finds
+        the plate's corners in it, the shipped detector if none is given. `confidence` goes before the model's own
+        calibration. Raises ModelError if the model is missing or damaged, RegionError for an unknown
         region in `decoding`.
         """
         self.files = open_reader(model)
@@ -87,9 +89,15 @@ class Recognizer:
         except ValueError as error:
             raise ModelError(f"{self.files.folder}: {error}; install or export it again") from None
         self._looks = looks
-        self._straightener = ContourDetector(most=1)
+        self._given_straightener = straightener
+        self._threads = threads
         # The time steps run along the upper row of features and then along the lower.
-        self._rows = int(self.files.about.get("rows", 2))
+        self.rows = int(self.files.about.get("rows", 2))
+
+    @cached_property
+    def _straightener(self) -> Detector:
+        # Only doubt needs it.
+        return self._given_straightener or make_detector(threads=self._threads)
 
     @property
     def kind(self) -> str:
@@ -98,20 +106,21 @@ class Recognizer:
 
     def read(self, crops: Sequence[NDArray[np.uint8]]) -> list[Reading]:
         """Read BGR or grey uint8 crops, all in one batch. Raises ValueError for an empty crop."""
-        seen = [[text] for text in self._look(crops)]
+        seen = [[text] for text in self.look(crops)]
         looks: list[Callable[[NDArray[np.uint8]], list[NDArray[np.uint8]]]] = []
         if self._looks:
-            looks = [partial(first_views, detector=self._straightener), more_views]
+            looks = [lambda crop: first_views(crop, detector=self._straightener), more_views]
         stages = ["1"] * len(seen)
         for stage, look, doubt in zip("23", looks, DOUBT, strict=False):
             doubtful = [i for i, texts in enumerate(seen) if vote(texts)[1] < doubt]
             views = [(i, view) for i in doubtful for view in look(to_grey(crops[i]))]
-            for (i, _), text in zip(views, self._look([view for _, view in views]), strict=True):
+            for (i, _), text in zip(views, self.look([view for _, view in views]), strict=True):
                 seen[i].append(text)
                 stages[i] = stage
         return [self._agreed(texts, stage) for texts, stage in zip(seen, stages, strict=True)]
 
-    def _look(self, crops: Sequence[NDArray[np.uint8]]) -> list[Text]:
+    def look(self, crops: Sequence[NDArray[np.uint8]]) -> list[Text]:
+        """What one look at each crop says, with the network's probabilities at every step."""
         return self.decoder(self._network(prepare(crops, self.files.size))) if crops else []
 
     def _agreed(self, texts: Sequence[Text], stage: str) -> Reading:
@@ -129,7 +138,7 @@ class Recognizer:
         # The places of the crop itself, where it says the same: those of another view are shifted.
         text = same[0] if same[0] is texts[0] else max(same, key=lambda t: t.confidence)
         steps = text.steps()
-        columns = len(text.log_p) // self._rows
+        columns = len(text.log_p) // self.rows
         # A character is no less certain than its text: its alignments may spread over steps none of which is likely.
         characters = tuple(
             Character(self.alphabet.decode([cls]), max(confidence, float(np.exp(text.log_p[step, cls]))))

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from plate_ocr.detection import ContourDetector, rectify
+from plate_ocr.detection import Detector, rectify
 from plate_ocr.recognition.decoder import Text
 
 Picture = NDArray[np.uint8]
@@ -20,7 +20,7 @@ Picture = NDArray[np.uint8]
 _NEARER, _FARTHER, _TURN, _LEAN = 1.11, 0.9, 6.0, 0.2
 
 
-def first_views(crop: Picture, *, detector: ContourDetector) -> list[Picture]:
+def first_views(crop: Picture, *, detector: Detector) -> list[Picture]:
     """The plate cut out of the crop and straightened, where it can be found in it; and the crop nearer and farther."""
     views = [_warped(crop, zoom=_FARTHER), _warped(crop, zoom=_NEARER)]
     found = detector.detect(crop)

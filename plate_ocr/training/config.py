@@ -72,7 +72,9 @@ class TrainConfig:
     """Data, schedule and seed of one run. Raises ConfigError for a setting out of its range.
 
     The learning rate falls over `epochs`; with `until`, the run ends after that many of them nevertheless.
-    `backgrounds` are CSV tables of photos without plates: image_path, and split, of which `splits` picks.
+    `backgrounds` are CSV tables of photos without plates: image_path, and split, of which `splits` picks; `nothing` is
+    the share of samples cut out of them, and out of `scenes` (photos with the corners of their plates) beside these,
+    that the reader is to answer with nothing.
     `start` names a reader whose weights the run begins with. `teacher` names one that reads the training crops first:
     `permute` is the share of real crops whose characters change places, where it told them apart; labels that it
     contradicts with a confidence of at least `distrust` are left out.
@@ -87,6 +89,8 @@ class TrainConfig:
     fonts: tuple[str, ...] = ()
     glyphs: tuple[str, ...] = ()
     backgrounds: tuple[str, ...] = ()
+    scenes: tuple[str, ...] = ()
+    nothing: float = 0.0
     alphabet: str = ""
     start: str = ""
     teacher: str = ""
@@ -113,6 +117,8 @@ class TrainConfig:
             raise ConfigError(f"dev_fraction is a share from 0 to below 1, not {self.dev_fraction}")
         if not 0 <= self.permute <= 1 or not 0 <= self.distrust <= 1:
             raise ConfigError("permute and distrust are shares from 0 to 1")
+        if not 0 <= self.nothing < 1:
+            raise ConfigError(f"nothing is a share from 0 to below 1, not {self.nothing}")
         if (self.permute or self.distrust) and not self.teacher:
             raise ConfigError("permute and distrust need a teacher: the reader that says where characters stand")
         if not self.labels and self.synthetic < 1:
@@ -143,13 +149,14 @@ class TrainConfig:
         """
         try:
             data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            architecture = Architecture(**{k: _tuples(v) for k, v in data.pop("architecture", {}).items()})
-            return cls(**{k: _tuples(v) for k, v in data.items()} | given, architecture=architecture)
+            architecture = Architecture(**{k: tuples(v) for k, v in data.pop("architecture", {}).items()})
+            return cls(**{k: tuples(v) for k, v in data.items()} | given, architecture=architecture)
         except FileNotFoundError:
             raise ConfigError(f"{path}: no such file") from None
         except (json.JSONDecodeError, UnicodeDecodeError, AttributeError, TypeError, KeyError) as error:
             raise ConfigError(f"{path}: not a training configuration ({error})") from None
 
 
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(entry) for entry in value) if isinstance(value, list) else value
+def tuples(value: Any) -> Any:
+    """JSON's lists as tuples, to the bottom."""
+    return tuple(tuples(entry) for entry in value) if isinstance(value, list) else value

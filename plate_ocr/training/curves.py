@@ -17,11 +17,11 @@ def draw_curves(history: Path, picture: Path) -> None:
     with history.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     epochs = [int(row["epoch"]) for row in rows]
-    scores = [name for name in ("dev_plate_accuracy", "dev_character_accuracy") if rows and name in rows[0]]
+    scores = [name for name in (rows[0] if rows else ()) if name.startswith("dev_")]
     figure, axes = plt.subplots(2 if scores else 1, 1, figsize=(8, 7 if scores else 4), sharex=True, squeeze=False)
     loss = axes[0, 0]
     loss.plot(epochs, [float(row["loss"]) for row in rows], marker=".", color="#1c3f9c")
-    loss.set(yscale="log", ylabel="CTC loss, train")
+    loss.set(yscale="log", ylabel="loss, train")
     loss.grid(alpha=0.3, which="both")
     if scores:
         accuracy = axes[1, 0]

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import multiprocessing
 import sys
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,61 +17,23 @@ from plate_ocr.model_store import KERAS, open_reader
 from plate_ocr.photos import load
 from plate_ocr.recognition.ctc import greedy
 from plate_ocr.recognition.preprocess import normalize, prepare
-from plate_ocr.training.config import ConfigError, TrainConfig
+from plate_ocr.training.config import TrainConfig
 from plate_ocr.training.crnn import build_crnn, take_weights
+from plate_ocr.training.feed import Feed
 from plate_ocr.training.loss import CtcLoss
+from plate_ocr.training.run_folder import (
+    CONFIG,
+    HISTORY,
+    LAST,
+    append_row,
+    check_folder,
+    load_state,
+    make_optimizer,
+    save_atomically,
+    save_state,
+    trim_history,
+)
 from plate_ocr.training.samples import Batch, make_batch, split_labels, start_worker
-
-LAST = "last.keras"
-BEST = "reader.keras"
-CONFIG = "config.json"
-HISTORY = "history.csv"
-STATE = "state.json"
-
-
-class Feed(keras.utils.PyDataset):  # type: ignore[misc]
-    """Batches made by worker processes ahead of the trainer, in an order that only the seed decides."""
-
-    def __init__(self, config: TrainConfig, labels: Sequence[Label], first_epoch: int, workers: int) -> None:
-        # The pool below looks ahead; a second queue of Keras's own would run into the next epoch too early.
-        super().__init__(workers=0, use_multiprocessing=False)
-        self._config = config
-        self._epoch = first_epoch
-        self._ahead = 4 * max(1, workers)
-        self._pending: dict[tuple[int, int], Future[Batch]] = {}
-        self._pool: ProcessPoolExecutor | None = None
-        if workers:
-            # Forking a process that runs TensorFlow's threads can hang it.
-            context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(workers, context, start_worker, (config, labels))
-        else:
-            start_worker(config, labels)
-
-    def __len__(self) -> int:
-        return self._config.steps
-
-    def __getitem__(self, index: int) -> tuple[Any, Any]:
-        crops, classes = self._take(self._epoch, index)
-        return normalize(crops), classes
-
-    def on_epoch_end(self) -> None:
-        """The next epoch has other samples."""
-        self._epoch += 1
-
-    def close(self) -> None:
-        """Stop the workers."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
-
-    def _take(self, epoch: int, index: int) -> Batch:
-        if self._pool is None:
-            return make_batch(epoch, index)
-        place = epoch * len(self) + index
-        for ahead in range(place, place + self._ahead):
-            key = divmod(ahead, len(self))
-            if key not in self._pending:
-                self._pending[key] = self._pool.submit(make_batch, *key)
-        return self._pending.pop((epoch, index)).result()
 
 
 class EpochSeed(keras.callbacks.Callback):  # type: ignore[misc]
@@ -104,11 +62,8 @@ class DevScore(keras.callbacks.Callback):  # type: ignore[misc]
         self._dev = list(dev)
         size = (config.architecture.height, config.architecture.width)
         self._crops = prepare([load(label.path) for label in self._dev], size) if self._dev else None
-        state = run / STATE
-        self.best, self.waited = -1.0, 0
-        if state.is_file():
-            saved = json.loads(state.read_text())
-            self.best, self.waited = saved["best"], saved["waited"]
+        state = load_state(run)
+        self.best, self.waited = float(state.get("best", -1.0)), int(state.get("waited", 0))
         self._started = time.monotonic()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
@@ -131,7 +86,7 @@ class DevScore(keras.callbacks.Callback):  # type: ignore[misc]
             goodness = result.plate_accuracy
             row["dev_plate_accuracy"] = round(result.plate_accuracy, 5)
             row["dev_character_accuracy"] = round(result.character_accuracy, 5)
-        _append_row(self._run / HISTORY, row)
+        append_row(self._run / HISTORY, row)
         # A fresh run's first epoch counts as an improvement even at nothing read.
         if goodness > self.best or epoch == 0:
             self.best, self.waited = goodness, 0
@@ -141,9 +96,9 @@ class DevScore(keras.callbacks.Callback):  # type: ignore[misc]
             better = False
         # On some hundred dev crops the best of many epochs is partly luck; a decayed schedule's end is not.
         if better or self._config.keep == "last":
-            self.model.save(self._run / BEST)
-        _save_atomically(self.model, self._run / LAST)
-        (self._run / STATE).write_text(json.dumps({"epoch": epoch + 1, "best": self.best, "waited": self.waited}))
+            self.model.save(self._run / KERAS)
+        save_atomically(self.model, self._run / LAST)
+        save_state(self._run, epoch=epoch + 1, best=self.best, waited=self.waited)
         self._say("  ".join(f"{name} {value}" for name, value in row.items()))
         if self.waited >= self._config.patience:
             self._say(f"no better dev score for {self.waited} epochs: stopping early")
@@ -158,22 +113,6 @@ class DevScore(keras.callbacks.Callback):  # type: ignore[misc]
         return score([(label.text, text) for label, text in zip(self._dev, texts, strict=True)])
 
 
-def _append_row(path: Path, row: dict[str, Any]) -> None:
-    fresh = not path.is_file()
-    with path.open("a", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, list(row))
-        if fresh:
-            writer.writeheader()
-        writer.writerow(row)
-
-
-def _save_atomically(model: keras.Model, path: Path) -> None:
-    # A run that is killed while saving must find its last whole checkpoint.
-    part = path.with_name("part-" + path.name)
-    model.save(part)
-    part.replace(path)
-
-
 def train(
     config: TrainConfig, run: Path, *, resume: bool = False, workers: int = 1, say: Callable[[str], None] = print
 ) -> keras.Model:
@@ -182,12 +121,9 @@ def train(
     With `resume`, continue the run of that folder with its own configuration, optimizer state and place in the sample
     order. Raises ConfigError for a folder that cannot be used, LabelError for unusable labels.
     """
+    check_folder(run, resume=resume)
     if resume:
-        if not (run / LAST).is_file():
-            raise ConfigError(f"{run} holds no {LAST}: nothing to resume")
         config = TrainConfig.load(run / CONFIG)
-    elif (run / CONFIG).exists():
-        raise ConfigError(f"{run} already holds a run; continue it with --resume, or choose another folder")
     labels, dev = split_labels(config)
     run.mkdir(parents=True, exist_ok=True)
     config.save(run / CONFIG)
@@ -201,8 +137,8 @@ def train(
     first_epoch = 0
     if resume:
         model = keras.models.load_model(run / LAST)
-        first_epoch = int(json.loads((run / STATE).read_text())["epoch"])
-        _trim_history(run / HISTORY, first_epoch)
+        first_epoch = int(load_state(run)["epoch"])
+        trim_history(run / HISTORY, first_epoch)
     else:
         keras.utils.set_random_seed(config.seed)
         model = build_crnn(config.architecture, alphabet.classes)
@@ -211,21 +147,14 @@ def train(
             source = keras.models.load_model(files.file(KERAS), compile=False)
             fresh = take_weights(model, source, alphabet, files.alphabet)
             say(f"weights from {config.start}; fresh: {', '.join(fresh) or 'none'}")
-        schedule = keras.optimizers.schedules.CosineDecay(
-            config.learning_rate / 25,
-            config.epochs * config.steps,
-            alpha=0.01,
-            warmup_target=config.learning_rate,
-            warmup_steps=config.warmup,
-        )
-        # A recurrent network's gradients explode now and then; clipping by global norm keeps their direction.
-        optimizer = keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay, global_clipnorm=config.clip_norm)
-        model.compile(optimizer=optimizer, loss=CtcLoss(), jit_compile=False)
+        model.compile(optimizer=make_optimizer(config), loss=CtcLoss(), jit_compile=False)
     say(
         f"{model.count_params():,} parameters, {config.architecture.steps} time steps, "
         f"epoch {first_epoch + 1} of {config.until or config.epochs}"
     )
-    feed = Feed(config, labels, first_epoch, workers)
+    feed = Feed(
+        config.steps, start_worker, (config, labels), make_batch, _as_input, first_epoch=first_epoch, workers=workers
+    )
     scores = DevScore(config, dev, run, say)
     try:
         model.fit(
@@ -238,12 +167,9 @@ def train(
         )
     finally:
         feed.close()
-    return keras.models.load_model(run / BEST, compile=False)
+    return keras.models.load_model(run / KERAS, compile=False)
 
 
-def _trim_history(path: Path, epochs: int) -> None:
-    """Drop rows of an epoch whose checkpoint was never finished."""
-    if not path.is_file():
-        return
-    rows = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    path.write_text("".join(rows[: epochs + 1]), encoding="utf-8")
+def _as_input(batch: Batch) -> tuple[Any, Any]:
+    crops, classes = batch
+    return normalize(crops), classes

@@ -22,11 +22,17 @@ class CtcLoss(keras.losses.Loss):  # type: ignore[misc]
         import tensorflow as tf
 
         shape = tf.shape(y_pred)
-        return tf.nn.ctc_loss(
-            labels=tf.sparse.from_dense(tf.cast(y_true, tf.int32)),
+        labels = tf.cast(y_true, tf.int32)
+        # The sparse implementation refuses an empty label. Its only path is known: blanks throughout.
+        empty = labels[:, 0] == 0
+        some = tf.concat([tf.where(empty, 1, labels[:, 0])[:, None], labels[:, 1:]], axis=1)
+        nothing = -tf.reduce_sum(tf.nn.log_softmax(y_pred)[:, :, 0], axis=1)
+        loss = tf.nn.ctc_loss(
+            labels=tf.sparse.from_dense(some),
             logits=y_pred,
             label_length=None,
             logit_length=tf.fill([shape[0]], shape[1]),
             logits_time_major=False,
             blank_index=0,
         )
+        return tf.where(empty, nothing, loss)

@@ -5,20 +5,15 @@ Batch `index` of epoch `epoch` is a function of the seed alone: a resumed run se
 
 from __future__ import annotations
 
-import csv
-import multiprocessing
-import os
-import threading
 from collections import Counter
 from collections.abc import Sequence
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from plate_ocr.labels import Label, LabelError, read_labels
+from plate_ocr.labels import Label, LabelError, read_labels, read_photos
 from plate_ocr.photos import PhotoError, load
 from plate_ocr.recognition.alphabet import Alphabet, steps_needed
 from plate_ocr.recognition.preprocess import fit
@@ -27,6 +22,7 @@ from plate_ocr.synthesis.generator import CropGenerator
 from plate_ocr.synthesis.region import load_regions
 from plate_ocr.training.augmentation import Augment
 from plate_ocr.training.config import TrainConfig
+from plate_ocr.training.nothing import Nothing
 from plate_ocr.training.teacher import Lesson, consult
 
 MAX_TEXT = 16
@@ -88,15 +84,9 @@ def check_labels(labels: Sequence[Label], alphabet: Alphabet, steps: int) -> Non
 def load_backgrounds(config: TrainConfig) -> list[NDArray[np.uint8]]:
     """The photos of the run's background tables, at most 640 pixels a side. Raises LabelError for an unusable table."""
     photos = []
-    for table in map(Path, config.backgrounds):
-        try:
-            with table.open(encoding="utf-8-sig", newline="") as stream:
-                rows = [r for r in csv.DictReader(stream) if not config.splits or r.get("split") in config.splits]
-            paths = [table.parent / row["image_path"] for row in rows]
-        except (OSError, UnicodeDecodeError, csv.Error, KeyError) as error:
-            raise LabelError(f"{table}: not a table of photos with the column image_path ({error})") from None
-        for path in paths:
-            photo = load(path)
+    for table in config.backgrounds:
+        for row in read_photos(Path(table), config.splits or None):
+            photo = load(row.path)
             scale = min(1.0, 640 / max(photo.shape[:2]))
             small = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
             photos.append(np.asarray(small, dtype=np.uint8))
@@ -121,6 +111,7 @@ class Samples:
         share = np.array([counts[label.source] ** -0.5 for label in labels])
         share[list(self._lesson.distrusted)] = 0
         self._share = share / share.sum() if len(share) else share
+        self._nothing = Nothing((*config.backgrounds, *config.scenes), config.splits) if config.nothing else None
         self._generator = None
         if config.synthetic:
             names = [name for name, _ in config.regions]
@@ -137,7 +128,9 @@ class Samples:
         crops = np.empty((self._config.batch, *self._size), np.uint8)
         classes = np.zeros((self._config.batch, MAX_TEXT), np.int32)
         for i in range(self._config.batch):
-            if self._generator is not None and rng.random() < self._config.synthetic:
+            if self._nothing is not None and rng.random() < self._config.nothing:
+                crop, text = self._augment(self._nothing.draw(rng)), ""
+            elif self._generator is not None and rng.random() < self._config.synthetic:
                 drawn = self._generator.draw([self._config.seed, epoch, index, i])
                 crop, text = drawn.picture, drawn.text
             else:
@@ -163,19 +156,9 @@ class Samples:
 _samples: Samples | None = None
 
 
-def _end_with(trainer: BaseProcess) -> None:
-    trainer.join()
-    os._exit(1)
-
-
 def start_worker(config: TrainConfig, labels: Sequence[Label]) -> None:
     """Make this process ready for `make_batch`."""
     global _samples
-    # The trainer has the other cores; a worker that spreads over them slows both.
-    cv2.setNumThreads(1)
-    if trainer := multiprocessing.parent_process():
-        # A trainer that is killed cannot stop its workers, and they would wait for it forever.
-        threading.Thread(target=_end_with, args=(trainer,), daemon=True).start()
     _samples = Samples(config, labels)
 
 

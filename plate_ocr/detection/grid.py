@@ -1,0 +1,144 @@
+"""What the detector's network sees and says: a photo on its grid, and corners read off the grid's cells.
+
+Training and reading both come through here, so that they cannot differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from plate_ocr.detection.quads import Quads
+from plate_ocr.recognition.preprocess import to_grey
+
+Picture = NDArray[np.uint8]
+
+GREY = 128
+"""The value of what lies outside a photo."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """One of the network's output maps: its cells' size in pixels, and the lengths of plates (in pixels) it is for."""
+
+    stride: int
+    shortest: float
+    longest: float
+
+    @property
+    def unit(self) -> float:
+        """Pixels of a corner offset of 1."""
+        return 4.0 * self.stride
+
+
+LEVELS = (Level(8, 0, 144), Level(32, 104, 1e9))
+MAPS = ("small", "large")
+"""The levels' names in the network."""
+
+INPUT = 640
+"""The longer side of a photo at the first look."""
+
+STEP = 32
+"""Width and height of the network's input are multiples of it."""
+
+
+def first_scale(photo: Picture) -> float:
+    """The factor by which a photo (H, W[, 3]) is resized for the first look: its longer side becomes at most INPUT."""
+    return min(1.0, INPUT / float(max(photo.shape[:2])))
+
+
+def resize(photo: Picture, scale: float) -> Picture:
+    """A photo (H, W[, 3]) as grey, resized by `scale` and padded below and to the right to multiples of STEP."""
+    height, width = photo.shape[:2]
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    grey = to_grey(photo)
+    if size != (width, height):
+        # Area averaging avoids aliasing when shrinking.
+        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        grey = np.asarray(cv2.resize(grey, size, interpolation=how), dtype=np.uint8)
+    below, right = -size[1] % STEP, -size[0] % STEP
+    padded = cv2.copyMakeBorder(grey, 0, below, 0, right, cv2.BORDER_CONSTANT, value=GREY)
+    return np.asarray(padded, dtype=np.uint8)
+
+
+def normalize(photos: Picture) -> NDArray[np.float32]:
+    """Grey photos (N, H, W) uint8 as the network's input, float32, about -2 to 2."""
+    return np.asarray((photos.astype(np.float32) - GREY) / 64, dtype=np.float32)
+
+
+def centres(height: int, width: int, stride: int) -> NDArray[np.float32]:
+    """Centres (height, width, 2) of a map's cells, x then y, in pixels of the input."""
+    y, x = np.mgrid[:height, :width]
+    return (np.stack([x, y], axis=-1).astype(np.float32) + np.float32(0.5)) * np.float32(stride)
+
+
+def read_off(
+    maps: Sequence[NDArray[np.float32]], *, threshold: float, most: int = 400
+) -> tuple[Quads, NDArray[np.float32]]:
+    """Plates that one photo's maps claim: for each level (h, w, 9), a score's logit and eight corner offsets.
+
+    Gives quads (N, 4, 2) in pixels of the input and their scores (N,), at most `most` of each level.
+    """
+    quads, scores = [np.zeros((0, 4, 2), np.float32)], [np.zeros(0, np.float32)]
+    least = np.log(threshold / (1 - threshold))
+    for level, found in zip(LEVELS, maps, strict=True):
+        rows, columns = np.nonzero(found[..., 0] >= least)
+        if len(rows) > most:
+            best = np.argsort(-found[rows, columns, 0], kind="stable")[:most]
+            rows, columns = rows[best], columns[best]
+        cells = found[rows, columns]
+        middle = (np.stack([columns, rows], axis=-1).astype(np.float32) + np.float32(0.5)) * np.float32(level.stride)
+        quads.append(middle[:, None] + cells[:, 1:].reshape(-1, 4, 2) * np.float32(level.unit))
+        scores.append(np.asarray(1 / (1 + np.exp(-cells[:, 0])), dtype=np.float32))
+    return np.concatenate(quads), np.concatenate(scores)
+
+
+def encode(quads: Quads, ignored: Quads, size: tuple[int, int], *, partly: bool = False) -> list[NDArray[np.float32]]:
+    """What the network should say: for each level a map (h, w, 12) of an input of `size` = (height, width).
+
+    Its channels: target score; weight of the score; weight of the corners (one over the plate's size in pixels, shared
+    out among its cells); eight corner offsets; 1 where an unlabelled plate may be (`partly` labelled photos). `quads`
+    (N, 4, 2) are plates; within `ignored` ones nothing is asked.
+    """
+    maps = []
+    for level in LEVELS:
+        height, width = size[0] // level.stride, size[1] // level.stride
+        truth = np.zeros((height, width, 12), np.float32)
+        truth[..., 1] = 1
+        truth[..., 11] = partly
+        middle = centres(height, width, level.stride)
+        for quad in ignored:
+            truth[_inside(quad, middle, 1.1), 1] = 0
+        for quad in sorted(quads, key=cv2.contourArea, reverse=True):
+            sides = np.linalg.norm(quad - np.roll(quad, -1, axis=0), axis=1)
+            length = max(sides[0] + sides[2], sides[1] + sides[3]) / 2
+            truth[_inside(quad, middle, 1.1), 1] = 0
+            if not level.shortest <= length < level.longest:
+                continue
+            cells = _inside(quad, middle, 0.5)
+            centre = quad.mean(axis=0)
+            x, y = np.clip((centre // level.stride).astype(int), 0, [width - 1, height - 1])
+            cells[y, x] = True
+            share = 1 / np.sqrt(cells.sum())
+            truth[cells, 0] = 1
+            truth[cells, 1] = share
+            truth[cells, 2] = share * level.unit / np.sqrt(max(16.0, float(cv2.contourArea(quad))))
+            offsets = (quad[None] - middle[cells][:, None]) / np.float32(level.unit)
+            truth[cells, 3:11] = offsets.reshape(-1, 8)
+        maps.append(truth)
+    return maps
+
+
+def _inside(quad: Quads, points: NDArray[np.float32], size: float) -> NDArray[np.bool_]:
+    """Which points (h, w, 2) lie within a convex quad (4, 2) that is resized about its middle."""
+    middle = quad.mean(axis=0)
+    corners = middle + (quad - middle) * np.float32(size)
+    inside = np.ones(points.shape[:2], dtype=bool)
+    for a, b in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        edge, there = b - a, points - a
+        inside &= edge[0] * there[..., 1] - edge[1] * there[..., 0] >= 0
+    return inside

@@ -1,0 +1,168 @@
+"""The learned detector: a small convolutional network that gives each cell of a grid a score and four corners."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from plate_ocr.detection.detector import Detection
+from plate_ocr.detection.grid import GREY, MAPS, first_scale, normalize, read_off, resize
+from plate_ocr.detection.quads import Quads, merge, overlap
+from plate_ocr.model_store import DETECTOR_ONNX, open_detector, open_session
+from plate_ocr.plate import Corners
+from plate_ocr.recognition.preprocess import to_grey
+
+Picture = NDArray[np.uint8]
+
+ENOUGH = 0.5
+"""With a plate of this score found, a photo is not looked at again at half and at double size."""
+
+FLOOR = 0.3
+"""Plates of this score are looked at more closely, which may lift them over the threshold."""
+
+LONG = 200.0
+"""Plates of this length at the first look, in pixels, are longer than what the network was trained on: it may take a
+part for the whole, and looks again at half size."""
+
+WINDOW = (192, 128)
+"""Width and height of the window in which a plate's corners are looked at more closely, and below the plate's length in
+it: there the fine level's cells are a twelfth of the plate."""
+
+LENGTH = 96.0
+
+
+Engine = Literal["onnxruntime", "opencv"]
+_Network = Callable[[NDArray[np.float32]], Sequence[NDArray[np.float32]]]
+"""Photos (N, 1, H, W) to the maps of each level (N, 9, h, w)."""
+
+
+def _onnxruntime(file: Path, threads: int) -> _Network:
+    session = open_session(file, threads=threads)
+    return lambda photos: session.run(list(MAPS), {"photo": photos})  # type: ignore[no-any-return]
+
+
+def _opencv(file: Path) -> _Network:
+    # A network of OpenCV's belongs to one thread.
+    own = threading.local()
+
+    def run(photos: NDArray[np.float32]) -> Sequence[NDArray[np.float32]]:
+        if not hasattr(own, "network"):
+            # Its new engine takes half as long again.
+            own.network = cv2.dnn.readNetFromONNX(str(file), cv2.dnn.ENGINE_CLASSIC)
+        own.network.setInput(photos)
+        return [np.asarray(out, np.float32) for out in own.network.forward(list(MAPS))]
+
+    return run
+
+
+class NetworkDetector:
+    """Finds the four corners of plates with a network. Safe to call from several threads."""
+
+    def __init__(
+        self,
+        model: str | Path = "detector",
+        *,
+        threshold: float = 0.5,
+        threads: int = 0,
+        again: bool = True,
+        refine: bool = True,
+        engine: Engine = "onnxruntime",
+    ) -> None:
+        """`model` is a shipped name or the folder of a run; plates that score below `threshold`, 0 to 1, are left out.
+
+        With `again`, a photo in which no plate is found for certain is looked at again at half and double size; with
+        `refine`, each plate is looked at again by itself. `engine` runs the network: "onnxruntime", or "opencv", its
+        dnn module, which computes the same and takes 1.7 times as long, for it starts anew with every size of photo.
+        Raises ModelError if the model is missing or damaged.
+        """
+        file = open_detector(model).file(DETECTOR_ONNX)
+        self._network = _opencv(file) if engine == "opencv" else _onnxruntime(file, threads)
+        self._threshold, self._again, self._refine = threshold, again, refine
+
+    def detect(self, photo: Picture) -> list[Detection]:
+        """Plates in a BGR or grey uint8 photo, best first; corners in its pixels.
+
+        Raises ValueError for an empty photo.
+        """
+        if photo.size == 0:
+            raise ValueError(f"an empty photo (shape {photo.shape}) cannot be searched")
+        grey = to_grey(photo)
+        scale = first_scale(grey)
+        found = self._look(grey, scale)
+        unsure = max((score for _, score in found), default=0.0) < ENOUGH
+        if self._again and (unsure or max(_length(quad) for quad, _ in found) * scale > LONG):
+            found += self._look(grey, scale / 2)
+        if self._again and unsure:
+            found += self._look(grey, 2 * scale)
+        if self._refine and found:
+            found = self._refined(grey, found)
+        if found:
+            found = merge(np.stack([quad for quad, _ in found]), np.array([s for _, s in found], np.float32))
+        return [Detection(Corners.of(quad), score) for quad, score in found if score >= self._threshold]
+
+    def maps(self, photo: Picture, scale: float) -> list[NDArray[np.float32]]:
+        """What the network says of a photo resized by `scale`: a map (h, w, 9) a level."""
+        return [out[0] for out in self._run(resize(photo, scale)[None])]
+
+    def _run(self, photos: Picture) -> list[NDArray[np.float32]]:
+        return [np.moveaxis(out, 1, -1) for out in self._network(normalize(photos)[:, None])]
+
+    def _look(self, photo: Picture, scale: float) -> list[tuple[Quads, float]]:
+        quads, scores = read_off(self.maps(photo, scale), threshold=min(FLOOR, self._threshold))
+        return [(quad / np.float32(scale), score) for quad, score in merge(quads, scores)]
+
+    def _refined(self, photo: Picture, found: list[tuple[Quads, float]]) -> list[tuple[Quads, float]]:
+        """The same plates, each with the corners and a share of the score that a closer look at it gives."""
+        windows, matrices = zip(*(window(photo, quad) for quad, _ in found), strict=True)
+        small, large = self._run(np.stack(windows))
+        refined = []
+        for i, (quad, score) in enumerate(found):
+            # The coarse level has nothing to say about plates of this size.
+            seen = merge(*read_off([small[i], large[i, :0]], threshold=0.1))
+            back = cv2.invertAffineTransform(matrices[i])
+            turned = [((q @ back[:, :2].T + back[:, 2]).astype(np.float32), s) for q, s in seen]
+            same = [(q, s) for q, s in turned if overlap(q, quad)[0] >= 0.3]
+            if same:
+                corners, again = max(same, key=lambda entry: entry[1])
+                refined.append((corners, float(np.sqrt(score * again))))
+            else:
+                refined.append((quad, score / 2))
+        return refined
+
+
+def window(photo: Picture, quad: Quads) -> tuple[Picture, NDArray[np.float64]]:
+    """A grey photo's piece about a plate, WINDOW in size with the plate LENGTH long (enlarged at most to double size),
+    and the matrix (2, 3) from the photo to it."""
+    scale = min(2.0, LENGTH / max(1.0, _length(quad)))
+    target = np.array(WINDOW) / 2
+    middle = (quad.max(axis=0) + quad.min(axis=0)).astype(np.float64) / 2
+    matrix = np.column_stack((np.eye(2) * scale, target - scale * middle))
+    warp = matrix
+    if scale < 0.7:
+        # A warp samples single pixels; where the plate is much larger than in the window, that aliases. Shrink first.
+        low = np.maximum(np.floor(middle - target / scale - 2).astype(int), 0)
+        high = np.ceil(middle + target / scale + 2).astype(int)
+        part = photo[low[1] : high[1], low[0] : high[0]]
+        if part.size:
+            photo = np.asarray(cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+            ratio = np.array(photo.shape[::-1]) / np.array(part.shape[::-1])
+            warp = np.column_stack((np.diag(scale / ratio), target - scale * (middle - low)))
+    # Corners count from the photo's edge, a warp from the middle of its first pixel.
+    shift = warp[:, :2] @ np.array([0.5, 0.5]) - 0.5
+    warp = np.column_stack((warp[:, :2], warp[:, 2] + shift))
+    piece = cv2.warpAffine(
+        photo, warp, WINDOW, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=GREY
+    )
+    return np.asarray(piece, dtype=np.uint8), matrix
+
+
+def _length(quad: Quads) -> float:
+    """The mean of a quad's longer pair of sides."""
+    sides = np.linalg.norm(quad - np.roll(quad, -1, axis=0), axis=1)
+    return float(max(sides[0] + sides[2], sides[1] + sides[3])) / 2

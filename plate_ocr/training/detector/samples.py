@@ -1,0 +1,210 @@
+"""Photos with corners, and pieces of them as the detector's network is to see them.
+
+Batch `index` of epoch `epoch` is a function of the seed alone: a resumed run sees what an uninterrupted one would.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from plate_ocr.detection.grid import GREY, encode
+from plate_ocr.detection.quads import Quads
+from plate_ocr.labels import LabelError, read_photos
+from plate_ocr.photos import PhotoError, load
+from plate_ocr.recognition.preprocess import to_grey
+from plate_ocr.synthesis.drawing import draw_plate
+from plate_ocr.synthesis.fonts import FontLibrary
+from plate_ocr.synthesis.pasted import paste, place
+from plate_ocr.synthesis.region import load_regions
+from plate_ocr.synthesis.weather import camera, photographed
+from plate_ocr.training.detector.config import DetectorConfig
+
+Picture = NDArray[np.uint8]
+
+LARGEST = 1280
+"""The longer side of photos as they are kept in memory."""
+
+TINY = 9.0
+"""A plate of fewer pixels in width is left undecided: neither found nor missed."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A photo's path and the corners (N, 4, 2) of its labelled plates, in its pixels; none on a plate-free one."""
+
+    path: Path
+    quads: Quads
+    source: str
+
+
+def read_scenes(config: DetectorConfig, splits: Sequence[str]) -> list[Scene]:
+    """The photos of the run's tables whose plates have corners. Raises LabelError for an unusable table."""
+    factors = {source: (wide, high) for source, wide, high in config.grow}
+    scenes = []
+    for photo in (photo for table in config.scenes for photo in read_photos(Path(table), splits or None)):
+        quads = [plate.corners.array for plate in photo.plates if plate.corners]
+        if quads:
+            grown = [_grow(quad, *factors.get(photo.source, (1.0, 1.0))) for quad in quads]
+            scenes.append(Scene(photo.path, np.stack(grown), photo.source))
+    return scenes
+
+
+def read_backgrounds(config: DetectorConfig, splits: Sequence[str]) -> list[Scene]:
+    """The photos without plates of the run's tables. Raises LabelError for an unusable table."""
+    none = np.zeros((0, 4, 2), np.float32)
+    photos = (photo for table in config.backgrounds for photo in read_photos(Path(table), splits or None))
+    return [Scene(photo.path, none, photo.source) for photo in photos if not photo.plates]
+
+
+def _grow(quad: Quads, wide: float, high: float) -> Quads:
+    """A quad resized about its middle, along its own edges."""
+    a, b, c, d = quad.astype(np.float64)
+    right, down = (b - a + c - d) / 4 * (wide - 1), (d - a + c - b) / 4 * (high - 1)
+    return np.array([a - right - down, b + right - down, c + right + down, d - right + down], np.float32)
+
+
+class DetectorSamples:
+    """Makes batches of photo pieces with the maps that the network should give for them."""
+
+    def __init__(self, config: DetectorConfig, scenes: Sequence[Scene], backgrounds: Sequence[Scene]) -> None:
+        self._config, self._scenes, self._backgrounds = config, list(scenes), list(backgrounds)
+        counts = Counter(scene.source for scene in scenes)
+        share = np.array([counts[scene.source] ** -0.5 for scene in scenes])
+        self._share = share / share.sum() if len(share) else share
+        self._cache: dict[Path, tuple[Picture, float]] = {}
+        self._bank: list[Picture] = []
+        library = FontLibrary(map(Path, config.fonts), map(Path, config.glyphs))
+        regions = load_regions([name for name, _ in config.regions])
+        weights = np.array([weight for _, weight in config.regions] or [1.0] * len(regions))
+        rng = np.random.default_rng([config.seed, 17])
+        for _ in range(config.bank):
+            region = regions[int(rng.choice(len(regions), p=weights / weights.sum()))]
+            self._bank.append(to_grey(draw_plate(region, library, rng, lines_px=56).picture))
+
+    def batch(self, epoch: int, index: int) -> tuple[Picture, list[NDArray[np.float32]]]:
+        """Photos (N, size, size) grey uint8 and the maps of each level (N, h, w, 12)."""
+        rng = np.random.default_rng([self._config.seed, epoch, index])
+        made = [self.draw(rng) for _ in range(self._config.batch)]
+        levels = [encode(quads, ignored, photo.shape[:2], partly=partly) for photo, quads, ignored, partly in made]
+        return np.stack([photo for photo, *_ in made]), [np.stack(maps) for maps in zip(*levels, strict=True)]
+
+    def draw(self, rng: np.random.Generator) -> tuple[Picture, Quads, Quads, bool]:
+        """One piece: the photo (size, size), its plates, the quads in which nothing is asked, and whether it may show
+        plates without a label."""
+        real = bool(self._scenes) and (not self._backgrounds or rng.random() < 0.62)
+        if real:
+            scene = self._scenes[int(rng.choice(len(self._scenes), p=self._share))]
+        else:
+            scene = self._backgrounds[int(rng.integers(len(self._backgrounds)))]
+        photo, known = self._open(scene.path)
+        piece, quads = self._piece(photo, scene.quads * np.float32(known), rng)
+        taken = [*quads]
+        # A stranger's plate in a photo with labelled ones, several in one without.
+        if rng.random() < (0.4 if real else 0.8):
+            for _ in range(1 if real else int(rng.integers(1, 4))):
+                self._paste(piece, taken, rng)
+        piece = camera(piece, rng, strength=float(rng.uniform(0, 0.6)))
+        plates, ignored = self._sort_out(np.stack(taken) if taken else np.zeros((0, 4, 2), np.float32))
+        return piece, plates, ignored, real
+
+    def _open(self, path: Path) -> tuple[Picture, float]:
+        if path not in self._cache:
+            try:
+                photo = to_grey(load(path))
+            except PhotoError as error:
+                raise LabelError(str(error)) from None
+            scale = min(1.0, LARGEST / max(photo.shape))
+            if scale < 1:
+                photo = np.asarray(
+                    cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), dtype=np.uint8
+                )
+            self._cache[path] = photo, scale
+        return self._cache[path]
+
+    def _piece(self, photo: Picture, quads: Quads, rng: np.random.Generator) -> tuple[Picture, Quads]:
+        """A turned, stretched and resized piece of a photo, and its quads there."""
+        size, longest = self._config.size, max(photo.shape)
+        whole = size / longest
+        focus = quads[int(rng.integers(len(quads)))] if len(quads) and rng.random() < 0.85 else None
+        if focus is None:
+            scale = float(np.exp(rng.uniform(np.log(whole * 0.8), np.log(max(whole, min(1.2, whole * 4))))))
+            centre = rng.uniform(0.2, 0.8, 2) * photo.shape[::-1]
+            goal = np.array([size / 2, size / 2])
+        else:
+            width = float(np.ptp(focus[:, 0]))
+            wanted = np.exp(rng.uniform(np.log(13), np.log(0.9 * size)))
+            # Neither enlarged to a blur nor shrunk to a stamp on an empty field.
+            scale = float(np.clip(wanted / width, min(whole * 0.7, 2.0), 2.0))
+            centre = focus.mean(axis=0)
+            room = max(0.0, size - width * scale) / 2
+            goal = size / 2 + rng.uniform(-room, room, 2)
+        if scale < 0.75:
+            photo = np.asarray(cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+            quads, centre, scale = quads * np.float32(scale), centre * scale, 1.0
+        turn = np.deg2rad(rng.uniform(-40, 40) if rng.random() < 0.12 else rng.normal(0, 3.5))
+        stretch = np.exp(rng.normal(0, 0.1))
+        lean = rng.normal(0, 0.04)
+        matrix = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) * scale
+        matrix = matrix @ np.array([[stretch**0.5, lean], [0, stretch**-0.5]])
+        whole_matrix = np.column_stack((matrix, goal - matrix @ centre))
+        piece = self._canvas(rng)
+        cv2.warpAffine(
+            photo, whole_matrix, (size, size), piece, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_TRANSPARENT
+        )
+        moved = quads @ matrix.T.astype(np.float32) + whole_matrix[:, 2].astype(np.float32)
+        return piece, moved.astype(np.float32)
+
+    def _canvas(self, rng: np.random.Generator) -> Picture:
+        """What lies outside a photo: nothing, as when reading, or a piece of a photo without plates."""
+        size = self._config.size
+        if not self._backgrounds or rng.random() < 0.3:
+            return np.full((size, size), GREY, np.uint8)
+        photo, _ = self._open(self._backgrounds[int(rng.integers(len(self._backgrounds)))].path)
+        return photographed((size, size), [photo], rng)
+
+    def _paste(self, piece: Picture, taken: list[Quads], rng: np.random.Generator) -> None:
+        plate = self._bank[int(rng.integers(len(self._bank)))]
+        size = self._config.size
+        width = float(np.exp(rng.uniform(np.log(13), np.log(0.75 * size))))
+        for _ in range(6):
+            quad = place(plate.shape[1] / plate.shape[0], width, tuple(rng.uniform(0.1, 0.9, 2) * size), rng)
+            low, high = quad.min(axis=0) - 4, quad.max(axis=0) + 4
+            if all((other.max(axis=0) < low).any() or (other.min(axis=0) > high).any() for other in taken):
+                paste(piece, plate, quad, rng)
+                taken.append(quad)
+                return
+
+    def _sort_out(self, quads: Quads) -> tuple[Quads, Quads]:
+        """Which plates are to be found, and which are too small or cut off at the edge."""
+        if not len(quads):
+            return quads, quads
+        size = self._config.size
+        inside = np.clip(quads, 0, size)
+        seen = np.array(
+            [cv2.contourArea(a) / max(1e-6, cv2.contourArea(b)) for a, b in zip(inside, quads, strict=True)]
+        )
+        wide = np.linalg.norm(quads[:, 1] - quads[:, 0], axis=1)
+        clear = (seen > 0.85) & (wide >= TINY)
+        return quads[clear], quads[~clear & (seen > 0.05)]
+
+
+_samples: DetectorSamples | None = None
+
+
+def start_worker(config: DetectorConfig, scenes: Sequence[Scene], backgrounds: Sequence[Scene]) -> None:
+    """Make this process ready for `make_batch`."""
+    global _samples
+    _samples = DetectorSamples(config, scenes, backgrounds)
+
+
+def make_batch(epoch: int, index: int) -> tuple[Picture, list[NDArray[np.float32]]]:
+    """One batch, made in a process that `start_worker` has prepared."""
+    assert _samples is not None
+    return _samples.batch(epoch, index)

@@ -1,0 +1,142 @@
+"""Photos with corners to a detector: pasted plates, samples, a run that resumes, and what it refuses."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from plate_ocr.cli import main
+from plate_ocr.detection import NetworkDetector
+from plate_ocr.model_store import ModelError
+from plate_ocr.synthesis.pasted import paste, place
+from tests.conftest import SAMPLE
+
+SCENES = SAMPLE / "scenes" / "labels.csv"
+
+
+def test_a_pasted_plate_shows_inside_its_corners_and_nowhere_far_from_them() -> None:
+    rng = np.random.default_rng(3)
+    for seed in range(20):
+        photo = np.full((200, 300), 100, np.uint8)
+        plate = np.full((60, 240), 250, np.uint8)
+        quad = place(4.0, 120, (150, 100), np.random.default_rng(seed), steep=0.5)
+        paste(photo, plate, quad, rng)
+        inside = np.zeros_like(photo)
+        cv2.fillConvexPoly(inside, np.round(quad).astype(np.int32), 1)
+        core, rim = cv2.erode(inside, np.ones((5, 5))), cv2.dilate(inside, np.ones((25, 25)))
+        assert (photo[core > 0] != 100).mean() > 0.9
+        assert (photo[rim == 0] == 100).all()
+
+
+@pytest.mark.train
+class TestTraining:
+    """With the train extra."""
+
+    @pytest.fixture(autouse=True)
+    def _extra(self) -> None:
+        pytest.importorskip("tensorflow", reason="training needs the train extra")
+        pytest.importorskip("albumentations", reason="training needs the train extra")
+
+    @pytest.fixture
+    def config(self, tmp_path_factory: pytest.TempPathFactory) -> Any:
+        from plate_ocr.training.detector.config import DetectorArchitecture, DetectorConfig
+
+        folder = tmp_path_factory.mktemp("free")
+        cv2.imwrite(str(folder / "free.png"), np.random.default_rng(0).integers(0, 255, (240, 320), np.uint8))
+        (folder / "free.csv").write_text("image_path\nfree.png\n")
+        return DetectorConfig(
+            scenes=(str(SCENES),),
+            backgrounds=(str(folder / "free.csv"),),
+            regions=(("kr", 1.0), ("de", 1.0)),
+            grow=(("scenes", 1.1, 1.2),),
+            bank=6,
+            size=128,
+            epochs=2,
+            steps=2,
+            batch=2,
+            warmup=1,
+            architecture=DetectorArchitecture(channels=(4, 4, 8, 8, 8), residual=(0, 0, 0, 0, 1)),
+        )
+
+    def test_samples_come_from_their_seed_and_hold_plates(self, config: Any) -> None:
+        from plate_ocr.training.detector.samples import DetectorSamples, read_backgrounds, read_scenes
+
+        samples = DetectorSamples(config, read_scenes(config, ()), read_backgrounds(config, ()))
+        photos, (small, large) = samples.batch(0, 1)
+        again, _ = samples.batch(0, 1)
+        other, _ = samples.batch(1, 1)
+        assert photos.shape == (2, 128, 128)
+        assert small.shape == (2, 16, 16, 12)
+        assert large.shape == (2, 4, 4, 12)
+        np.testing.assert_array_equal(photos, again)
+        assert (photos != other).any()
+        drawn = [samples.draw(np.random.default_rng(i)) for i in range(30)]
+        assert sum(len(quads) for _, quads, _, _ in drawn) > 10
+        # Only a photo in which plates are labelled can hide one that is not.
+        assert {partly for *_, partly in drawn} == {True, False}
+
+    def test_corners_that_hug_the_characters_are_resized(self, config: Any) -> None:
+        import dataclasses
+
+        from plate_ocr.training.detector.samples import read_scenes
+
+        grown = read_scenes(config, ())[0].quads[0]
+        plain = read_scenes(dataclasses.replace(config, grow=()), ())[0].quads[0]
+        np.testing.assert_allclose(grown.mean(axis=0), plain.mean(axis=0), atol=0.01)
+        ratio = [np.linalg.norm(grown[i] - grown[0]) / np.linalg.norm(plain[i] - plain[0]) for i in (1, 3)]
+        assert ratio[0] == pytest.approx(1.1, abs=0.02)
+        assert ratio[1] == pytest.approx(1.2, abs=0.03)
+
+    def test_a_run_resumes_exports_and_detects(self, config: Any, tmp_path: Path) -> None:
+        import dataclasses
+
+        from plate_ocr.training.detector.export import export_detector
+        from plate_ocr.training.detector.fit import train_detector
+
+        whole = train_detector(config, tmp_path / "whole", workers=0, say=lambda _: None)
+        train_detector(dataclasses.replace(config, until=1), tmp_path / "parts", workers=0, say=lambda _: None)
+        until = (tmp_path / "parts" / "config.json").read_text().replace('"until": 1', '"until": 0')
+        (tmp_path / "parts" / "config.json").write_text(until)
+        parts = train_detector(config, tmp_path / "parts", resume=True, workers=0, say=lambda _: None)
+        for a, b in zip(whole.get_weights(), parts.get_weights(), strict=True):
+            np.testing.assert_allclose(a, b, atol=1e-5)
+        with (tmp_path / "parts" / "history.csv").open() as stream:
+            assert [row["epoch"] for row in csv.DictReader(stream)] == ["1", "2"]
+        assert export_detector(tmp_path / "whole") < 1e-4
+        detector = NetworkDetector(tmp_path / "whole", threshold=0.001)
+        found = detector.detect(np.random.default_rng(0).integers(0, 255, (90, 120, 3), np.uint8))
+        assert all(0 <= detection.score <= 1 for detection in found)
+        by_opencv = NetworkDetector(tmp_path / "whole", engine="opencv")
+        for photo in (np.zeros((96, 128), np.uint8), np.full((64, 200), 200, np.uint8)):
+            for ours, theirs in zip(detector.maps(photo, 1.0), by_opencv.maps(photo, 1.0), strict=True):
+                np.testing.assert_allclose(ours, theirs, atol=1e-4)
+
+    @pytest.mark.parametrize(
+        ("table", "complaint"),
+        [
+            ("image_path,x1\na.jpg,3\n", "must be eight numbers"),
+            ("path\na.jpg\n", "header with the columns image_path"),
+            ("image_path,x1,y1,x2,y2,x3,y3,x4,y4\nno.jpg,1,1,9,1,9,9,1,9\n", "no.jpg: no such file"),
+        ],
+    )
+    def test_an_unusable_table_is_told(self, tmp_path: Path, table: str, complaint: str) -> None:
+        (tmp_path / "scenes.csv").write_text(table)
+        command = ["train-detector", str(tmp_path / "scenes.csv"), "-o", str(tmp_path / "run"), "--workers", "0"]
+        result = CliRunner().invoke(main, [*command, "--regions", "de", "--steps", "1", "--epochs", "1"])
+        assert result.exit_code == 1
+        assert complaint in result.output.replace("\n", " ")
+        assert "Traceback" not in result.output
+
+
+def test_a_detector_that_is_not_there_is_told() -> None:
+    with pytest.raises(ModelError, match=r"no model 'nobody'.*detector\.json"):
+        NetworkDetector("nobody")
+    result = CliRunner().invoke(main, ["recognize", str(SCENES.parent), "--detector", "nobody"])
+    assert result.exit_code == 1
+    assert "no model 'nobody'" in result.output
