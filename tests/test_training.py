@@ -350,6 +350,15 @@ def test_pieces_without_a_plate_are_cut_beside_the_plates(tmp_path: Path) -> Non
         Nothing([], ())
 
 
+def test_no_perspective_blows_a_crop_up() -> None:
+    from plate_ocr.training.augmentation import Augment
+
+    augment = Augment()
+    augment.seed(1)
+    crop = np.zeros((32, 40, 3), np.uint8)
+    assert max(augment(crop).size for _ in range(800)) < 4 * crop.size
+
+
 def test_settings_without_their_teacher_are_refused() -> None:
     with pytest.raises(ConfigError, match="teacher"):
         TrainConfig(synthetic=1, permute=0.5)

@@ -23,7 +23,8 @@ class Augment:
                 A.OneOf(
                     [
                         A.Affine(rotate=(-14, 14), shear={"x": (-15, 15), "y": (0, 0)}, fit_output=True, border_mode=1),
-                        A.Perspective(scale=(0.05, 0.15), keep_size=False, fit_output=True, border_mode=1),
+                        # Without keep_size an unlucky perspective makes the picture hundreds of times as large.
+                        A.Perspective(scale=(0.05, 0.15), keep_size=True, fit_output=True, border_mode=1),
                     ],
                     p=0.25,
                 ),

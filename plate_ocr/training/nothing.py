@@ -17,6 +17,9 @@ Picture = NDArray[np.uint8]
 LARGEST = 640
 """The longer side of photos as they are kept in memory."""
 
+LEAST = 32
+"""Pixels that a piece is high; smaller ones are enlarged."""
+
 
 class Nothing:
     """Cuts pieces out of photos beside their labelled plates."""
@@ -52,4 +55,7 @@ class Nothing:
             x, y = rng.uniform(0, width - w), rng.uniform(0, height - h)
             apart = (boxes[:, 0] > x + w) | (boxes[:, 2] < x) | (boxes[:, 1] > y + h) | (boxes[:, 3] < y)
             if apart.all():
-                return photo[int(y) : int(y + h), int(x) : int(x + w)].copy()
+                piece = photo[int(y) : int(y + h), int(x) : int(x + w)]
+                # A perspective drawn for a picture a few pixels high can blow it up without bounds.
+                enlarge = max(1.0, LEAST / h)
+                return np.asarray(cv2.resize(piece, None, fx=enlarge, fy=enlarge), dtype=np.uint8)
