@@ -74,7 +74,7 @@ def read_labels(table: Path, splits: Iterable[str] | None = None) -> list[Label]
             lines={"1": 1, "2": 2}.get(row.get("lines") or "", 0),
             origin=origin,
         )
-        for origin, row in _read_rows(table, COLUMNS, splits)
+        for origin, row in read_rows(table, COLUMNS, splits)
     ]
 
 
@@ -90,7 +90,7 @@ def read_photos(table: Path, splits: Iterable[str] | None = None) -> list[Labell
 
         return foreign_labels.read_folder(table) if table.is_dir() else foreign_labels.read_coco(table)
     photos: dict[tuple[str, str], list[LabelledPlate]] = {}
-    for origin, row in _read_rows(table, COLUMNS[:1], splits):
+    for origin, row in read_rows(table, COLUMNS[:1], splits):
         plates = photos.setdefault((row["image_path"] or "", row.get("split") or ""), [])
         text, given = normalize(row.get("plate_text") or ""), [row.get(name) or "" for name in CORNERS]
         corners = None
@@ -105,10 +105,13 @@ def read_photos(table: Path, splits: Iterable[str] | None = None) -> list[Labell
     return [LabelledPhoto(table.parent / name, split, tuple(plates)) for (name, split), plates in photos.items()]
 
 
-def _read_rows(
+def read_rows(
     table: Path, columns: Sequence[str], splits: Iterable[str] | None
 ) -> list[tuple[str, dict[str, str | None]]]:
-    """Rows of a CSV that has these columns, each with where it stands."""
+    """Rows of a CSV that has these columns, each with where it stands. Cells beyond the header are a list under None.
+
+    Raises LabelError like `read_labels`.
+    """
     try:
         with table.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream)

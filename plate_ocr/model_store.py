@@ -147,7 +147,7 @@ def open_reader(name: str | Path = "reader") -> ReaderFiles:
             calibration=curves,
             thresholds={float(rate): float(least) for rate, least in data.get("thresholds", {}).items()},
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise _damaged(folder / DESCRIPTION, error) from None
 
 
@@ -157,7 +157,7 @@ def open_detector(name: str | Path = "detector") -> DetectorFiles:
     folder, data = _describe(name, DETECTOR_DESCRIPTION)
     try:
         return DetectorFiles(folder, dict(data["sha256"]), data.get("about", {}))
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise _damaged(folder / DETECTOR_DESCRIPTION, error) from None
 
 
@@ -172,7 +172,7 @@ def open_language(name: str | Path) -> LanguageFiles:
             characters=str(data["characters"]),
             longest=int(data["longest"]),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise _damaged(folder / LANGUAGE_DESCRIPTION, error) from None
 
 
@@ -192,7 +192,7 @@ def _describe(name: str | Path, file: str) -> tuple[Path, dict[str, Any]]:
         data = json.loads(description.read_text(encoding="utf-8"))
         if data["schema"] != SCHEMA:
             raise ModelError(f"{description} has schema {data['schema']}; this version reads schema {SCHEMA}")
-    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, RecursionError, TypeError) as error:
         raise _damaged(description, error) from None
     return folder, data
 

@@ -9,8 +9,10 @@ import stat
 import threading
 import warnings
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -21,6 +23,9 @@ MAX_PIXELS = 100_000_000
 """Larger pictures are refused: OpenCV's own limit is 2^30 pixels, 3 GB. Pillow, which reads the headers, refuses 179
 million and more whatever is asked for."""
 
+MAX_BYTES = 256 << 20
+"""Larger files are not read: the largest photos of cameras have a tenth of that."""
+
 PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".png", ".bmp", ".webp", ".tif", ".tiff", ".jp2"})
 
 # What OpenCV decodes. Pillow knows many more kinds, and asking it for those only ends in a misleading complaint.
@@ -29,15 +34,36 @@ _ORIENTATION = 0x0112
 _HEADERS = threading.Lock()
 
 
+BLOCK = 10_000
+"""Entries of a folder that are sorted at a time."""
+
+
 class PhotoError(ValueError):
     """A picture cannot be opened; the message names it and says why."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What `load` takes unless told otherwise: pixels of a picture, and bytes of a file."""
+
+    pixels: int = MAX_PIXELS
+    bytes: int = MAX_BYTES
+
+
+_limits = Limits()
+
+
+def set_limits(limits: Limits) -> None:
+    """Set the limits of this process, before it opens photos."""
+    global _limits
+    _limits = limits
 
 
 def load(
     source: str | os.PathLike[str] | bytes | bytearray | memoryview | NDArray[Any],
     *,
     grey: bool = False,
-    max_pixels: int = MAX_PIXELS,
+    max_pixels: int | None = None,
 ) -> NDArray[np.uint8]:
     """A picture as BGR uint8 (H, W, 3), turned upright after its EXIF orientation; with `grey`, as uint8 (H, W), which
     takes a JPEG half the time.
@@ -46,8 +72,9 @@ def load(
     8; transparent parts become white. Pixels that need no change may come back as they are, not as a copy.
 
     Raises PhotoError if it is missing, no regular file, empty, damaged, truncated, no picture, or larger than
-    `max_pixels`.
+    `max_pixels` (without it, what `set_limits` said).
     """
+    max_pixels = max_pixels or _limits.pixels
     if isinstance(source, np.ndarray):
         return _as_asked(source, "<array>", grey)
     if isinstance(source, bytes | bytearray | memoryview):
@@ -67,16 +94,20 @@ def printable(name: str) -> str:
 def _read(name: str, max_pixels: int) -> bytes:
     shown = printable(name)
     try:
-        # A FIFO or a device could block for ever; look before opening.
+        # A FIFO or a device could block for ever, and opening some devices does things: look before opening.
         found = os.stat(name)
         if stat.S_ISDIR(found.st_mode):
-            raise PhotoError(f"{shown}: a folder, where a picture is needed")
+            raise PhotoError(f"{shown}: a folder, where a picture is needed; if its photos are, check its permissions")
         if not stat.S_ISREG(found.st_mode):
             raise PhotoError(f"{shown}: not a regular file; copy the picture into one")
         # 8 bytes a pixel is the largest picture there is, 16-bit BGRA unpacked; more must not get into memory.
-        if found.st_size > 8 * max_pixels + (64 << 20):
+        most = min(_limits.bytes, 8 * max_pixels + (64 << 20))
+        if found.st_size > most:
             raise PhotoError(f"{shown}: {found.st_size:,} bytes, too large for a picture; remove it")
-        return Path(name).read_bytes()
+        data = Path(name).read_bytes()
+        if len(data) > most:
+            raise PhotoError(f"{shown}: grew over {most:,} bytes while it was read; copy it again")
+        return data
     except PhotoError:
         raise
     except FileNotFoundError:
@@ -84,7 +115,8 @@ def _read(name: str, max_pixels: int) -> bytes:
     except PermissionError:
         raise PhotoError(f"{shown}: no permission to read it") from None
     except (OSError, ValueError) as error:
-        raise PhotoError(f"{shown}: cannot be read ({error})") from None
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise PhotoError(f"{shown}: cannot be read ({reason})") from None
 
 
 def _decode(data: bytes, name: str, grey: bool, max_pixels: int) -> NDArray[np.uint8]:
@@ -93,6 +125,8 @@ def _decode(data: bytes, name: str, grey: bool, max_pixels: int) -> NDArray[np.u
     kind, flags = _header(data, name, max_pixels)
     if kind == "JPEG" and not _ends(data):
         raise PhotoError(f"{name}: the JPEG is truncated; copy it again")
+    if kind == "PNG" and not _chunks_fit(data):
+        raise PhotoError(f"{name}: the PNG is damaged or truncated; copy it again")
     if grey and flags == cv2.IMREAD_COLOR:
         flags = cv2.IMREAD_GRAYSCALE
     try:
@@ -144,6 +178,20 @@ def _ends(data: bytes) -> bool:
     return data.rfind(b"\xff\xd9", min(place, len(data))) >= 0
 
 
+def _chunks_fit(data: bytes) -> bool:
+    """Whether each chunk of a PNG ends within it.
+
+    OpenCV makes room for what a chunk claims, up to 4 GB, before it looks whether there is so much.
+    """
+    place = 8
+    while place < len(data):
+        kind = data[place + 4 : place + 8]
+        place += 12 + int.from_bytes(data[place : place + 4], "big")
+        if kind == b"IEND":
+            break
+    return place <= len(data)
+
+
 def _as_asked(pixels: NDArray[Any], name: str, grey: bool) -> NDArray[np.uint8]:
     if grey and pixels.ndim == 2 and pixels.dtype == np.uint8 and pixels.size:
         return np.ascontiguousarray(pixels)
@@ -171,43 +219,81 @@ def _as_bgr(pixels: NDArray[Any], name: str) -> NDArray[np.uint8]:
 
 def find(inputs: Iterable[str | os.PathLike[str]]) -> Iterator[str]:
     """Paths of pictures: files as they are given (also missing ones, so that each gets its row), folders searched to
-    the bottom in sorted order, and glob patterns. Each path is given once.
+    the bottom like `scan`, and glob patterns. Each path is given once.
 
     Raises PhotoError for a folder or a pattern without a picture.
     """
     seen: set[str] = set()
     for given in [inputs] if isinstance(inputs, str | os.PathLike) else inputs:
-        entry = os.fspath(given)
-        if os.path.isdir(entry):
-            found: Iterable[str] = _walk(entry)
-            looked_for = ", ".join(sorted(PHOTO_SUFFIXES))
-            complaint = f"{printable(entry)}: no picture in this folder (looked for {looked_for})"
-        elif glob.has_magic(entry) and not os.path.lexists(entry):
-            found = (p for p in sorted(glob.iglob(entry, recursive=True)) if not os.path.isdir(p))
-            complaint = f"{printable(entry)}: no file matches this pattern"
-        else:
-            found, complaint = [entry], ""
-        empty = True
-        for path in found:
-            empty = False
-            # ./car.jpg is car.jpg, and ** follows links to folders, in circles too. A link to a file is its own file.
-            folder, name = os.path.split(path)
-            place = os.path.join(os.path.realpath(folder), name)
+        for path in scan(os.fspath(given)):
+            place = place_of(path)
             if place not in seen:
                 seen.add(place)
                 yield path
-        if empty:
-            raise PhotoError(complaint)
 
 
-def _walk(folder: str) -> Iterator[str]:
-    def refuse(error: OSError) -> None:
-        if error.filename == folder:
-            raise PhotoError(f"{printable(folder)}: the folder cannot be opened ({error.strerror})") from None
+def place_of(path: str) -> str:
+    """One name for all ways to name a file: ./car.jpg is car.jpg, and ** follows links to folders, in circles too. A
+    link to a file is a file of its own."""
+    folder, name = os.path.split(path)
+    return os.path.join(os.path.realpath(folder), name)
 
-    # os.walk follows no symbolic link to a folder, so it cannot run in circles.
-    for place, folders, files in os.walk(folder, onerror=refuse):
-        folders[:] = sorted(f for f in folders if not f.startswith("."))
-        for name in sorted(files):
-            if not name.startswith(".") and os.path.splitext(name)[1].lower() in PHOTO_SUFFIXES:
-                yield os.path.join(place, name)
+
+def scan(entry: str) -> Iterator[str]:
+    """Paths of the pictures that one file, folder or glob pattern stands for, while they are found.
+
+    A folder's own pictures come before those of its folders. Both are sorted by name within each BLOCK entries that the
+    system lists, so that a folder of a million photos need not be listed before the first is read. Names that begin
+    with a dot are left out, links to folders not followed. A folder within that cannot be listed is given as if it were
+    a picture, so that it is told of.
+
+    Raises PhotoError for a folder or a pattern without a picture.
+    """
+    if os.path.isdir(entry):
+        found: Iterable[str] = _walk(entry)
+        looked_for = ", ".join(sorted(PHOTO_SUFFIXES))
+        complaint = f"{printable(entry)}: no picture in this folder (looked for {looked_for})"
+    elif glob.has_magic(entry) and not os.path.lexists(entry):
+        matches = glob.iglob(entry, recursive=True)
+        found = (p for block in _sorted_blocks(matches) for p in block if not os.path.isdir(p))
+        complaint = f"{printable(entry)}: no file matches this pattern"
+    else:
+        found, complaint = [entry], ""
+    empty = True
+    for path in found:
+        empty = False
+        yield path
+    if empty:
+        raise PhotoError(complaint)
+
+
+def _walk(top: str) -> Iterator[str]:
+    waiting = [top]
+    while waiting:
+        place = waiting.pop()
+        folders: list[str] = []
+        try:
+            with os.scandir(place) as entries:
+                for block in _sorted_blocks(e for e in entries if not e.name.startswith(".")):
+                    for entry in block:
+                        # A link to a folder is not followed, so nothing runs in circles.
+                        if entry.is_dir(follow_symlinks=False):
+                            folders.append(entry.path)
+                        elif os.path.splitext(entry.name)[1].lower() in PHOTO_SUFFIXES and not os.path.isdir(
+                            entry.path
+                        ):
+                            yield entry.path
+        except OSError as error:
+            if place == top:
+                raise PhotoError(f"{printable(top)}: the folder cannot be opened ({error.strerror})") from None
+            yield place
+        waiting += sorted(folders, reverse=True)
+
+
+_T = TypeVar("_T", str, os.DirEntry[str])
+
+
+def _sorted_blocks(entries: Iterable[_T]) -> Iterator[list[_T]]:
+    iterator = iter(entries)
+    while block := list(islice(iterator, BLOCK)):
+        yield sorted(block, key=os.fspath)

@@ -6,7 +6,7 @@ import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -31,7 +31,21 @@ CERTAIN = 0.8
 MIN_HEIGHT = 7.0
 """Plates of fewer pixels in height are told of, but not read: what would be read is made up."""
 
-_Found = list[tuple[Detection, NDArray[np.uint8]]] | PhotoError
+ON_ITS_SIDE = 1.3
+"""A plate so many times as high as it is wide lies on its side, as the whole photo does. It is read both ways up."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A plate in a photo: the detector's score, 0 to 1, its corners, and the ways in which it can stand upright, each
+    with its crop; none if it is too small to be read."""
+
+    score: float
+    corners: Corners
+    ways: tuple[tuple[Corners, NDArray[np.uint8]], ...]
+
+
+_Found = list[_Seen] | PhotoError
 
 
 class PlateReader:
@@ -62,12 +76,11 @@ class PlateReader:
         ModelError if a model is missing or damaged, RegionError for an unknown region.
         """
         self._threads = threads or os.cpu_count() or 1
-        # Each photo has a thread of its own: two photos at once go faster than two threads on one.
-        own: Detector | None = None
-        if isinstance(detector, str | Path):
-            detector = own = make_detector(detector, threads=1)
-        self._detector = None if crops else detector
-        self._recognizer = Recognizer(model, threads=threads, decoding=decoding, looks=looks, straightener=own)
+        self._detector: Detector | None = None
+        if not crops:
+            # Each photo has a thread of its own: two photos at once go faster than two threads on one.
+            self._detector = make_detector(detector, threads=1) if isinstance(detector, str | Path) else detector
+        self._recognizer = Recognizer(model, threads=threads, decoding=decoding, looks=looks, straighten=crops)
         self._min_confidence = min_confidence
 
     def read(self, photo: Photo) -> list[Plate]:
@@ -102,34 +115,40 @@ class PlateReader:
             return error
         if self._detector is None:
             height, width = picture.shape
-            return [(Detection(Corners.of_box(0, 0, width, height), 1.0), picture)]
-        return [(found, rectify(picture, found.corners)) for found in self._detector.detect(picture)]
+            whole = Corners.of_box(0, 0, width, height)
+            return [_Seen(1.0, whole, ((whole, picture),))]
+        return [_seen(picture, detection) for detection in self._detector.detect(picture)]
 
     def _read_chunk(self, photos: Sequence[tuple[str, _Found]]) -> Iterator[Plate]:
-        crops = [
-            crop for _, found in photos if isinstance(found, list) for place, crop in found if self._legible(place)
-        ]
+        crops = [crop for _, found in photos if isinstance(found, list) for seen in found for _, crop in seen.ways]
         readings = iter(self._recognizer.read(crops))
         for source, found in photos:
             if isinstance(found, PhotoError):
                 yield Plate(source, status=Status.UNREADABLE_PHOTO, message=str(found))
                 continue
             plates = []
-            for place, _ in found:
-                if not self._legible(place):
-                    plates.append(Plate(source, status=Status.TOO_SMALL, corners=place.corners))
+            for seen in found:
+                if not seen.ways:
+                    plates.append(Plate(source, status=Status.TOO_SMALL, corners=seen.corners))
                     continue
-                reading = next(readings)
+                ways = [(corners, next(readings)) for corners, _ in seen.ways]
+                corners, reading = max(ways, key=lambda way: way[1].confidence)
                 told = len(reading.characters) >= MIN_CHARACTERS and reading.confidence >= MIN_CONFIDENCE
-                if told or place.score >= CERTAIN or self._detector is None:
-                    plates.append(_plate(source, place.corners, reading, self._min_confidence))
+                if told or seen.score >= CERTAIN or self._detector is None:
+                    plates.append(_plate(source, corners, reading, self._min_confidence))
             for number, plate in enumerate(plates, start=1):
                 yield replace(plate, number=number)
             if not plates:
                 yield Plate(source, status=Status.NO_PLATE)
 
-    def _legible(self, place: Detection) -> bool:
-        return self._detector is None or place.corners.height >= MIN_HEIGHT
+
+def _seen(picture: NDArray[np.uint8], detection: Detection) -> _Seen:
+    corners = detection.corners
+    if min(corners.height, corners.width) < MIN_HEIGHT:
+        return _Seen(detection.score, corners, ())
+    turns = (1, 3) if corners.height > ON_ITS_SIDE * corners.width else (0,)
+    ways = [Corners.of(np.roll(corners.array, -turn, axis=0)) for turn in turns]
+    return _Seen(detection.score, corners, tuple((way, rectify(picture, way)) for way in ways))
 
 
 def _name(photo: Photo, number: int) -> str:

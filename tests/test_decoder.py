@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import defaultdict
+from collections.abc import Sequence
 from functools import reduce
 
 import numpy as np
@@ -15,8 +16,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from plate_ocr.cli import main
+from plate_ocr.recognition.alignment import align, text_log_p
 from plate_ocr.recognition.alphabet import Alphabet
-from plate_ocr.recognition.beam import align, beam_search, text_log_p
+from plate_ocr.recognition.beam import beam_search
 from plate_ocr.recognition.ctc import log_softmax
 from plate_ocr.recognition.decoder import Decoder, DecoderSettings
 from plate_ocr.recognition.formats import Formats
@@ -65,6 +67,117 @@ def test_the_forward_sum_and_the_alignment_of_a_text_are_right(log_p: NDArray[np
         steps = align(log_p, text)
         assert steps == sorted(set(steps))
         assert len(steps) == len(text)
+
+
+class Ascending:
+    """A grammar of classes that ascend: 12 and 2, but not 21 or 11. A whole text ends with the highest, 2."""
+
+    start = 1
+
+    def step(self, state: int, cls: int) -> int:
+        return cls + 1 if state and cls >= state else 0
+
+    def accepts(self, state: int) -> bool:
+        return state == 3
+
+
+class Moody:
+    """A prior with a score for each class after each prefix, drawn at random; it notes what it was asked."""
+
+    def __init__(self, classes: int, seed: int) -> None:
+        self._classes, self._seed = classes, seed
+        self.asked: list[tuple[int, ...]] = []
+
+    def rows(self, prefixes: Sequence[tuple[int, ...]]) -> NDArray[np.float64]:
+        self.asked += prefixes
+        return np.array([self.row(prefix) for prefix in prefixes])
+
+    def row(self, prefix: tuple[int, ...]) -> NDArray[np.float64]:
+        return np.random.default_rng([self._seed, 7, *prefix]).normal(0, 2, self._classes)
+
+    def score(self, text: tuple[int, ...]) -> float:
+        """Of a whole text; nothing has none."""
+        return sum(self.row(text[:i])[c] for i, c in enumerate((*text, 0))) if text else 0.0
+
+
+def rank(text: tuple[int, ...], log_p: float, penalty: float, prior: Moody | None, weight: float) -> float:
+    """Of a whole text."""
+    fits = not text or Ascending().accepts(reduce(Ascending().step, text, 1))
+    return log_p - (0 if fits else penalty) + (weight * prior.score(text) if prior else 0)
+
+
+@given(lattices, st.sampled_from([0.0, 1.5, math.inf]), st.booleans(), st.integers(0, 99))
+@settings(max_examples=60, deadline=None)
+def test_a_wide_beam_ranks_as_brute_force_with_grammar_and_prior(
+    log_p: NDArray[np.float32], penalty: float, with_prior: bool, seed: int
+) -> None:
+    prior = Moody(log_p.shape[1], seed) if with_prior else None
+    found = beam_search(log_p, width=10_000, least=0, grammar=Ascending(), penalty=penalty, prior=prior, weight=0.7)
+    truth = by_brute_force(log_p)
+    ranks = {text: rank(text, p, penalty, prior, 0.7) for text, p in truth.items()}
+    if penalty == math.inf:
+        # Nothing is no plate, and cannot be either.
+        ranks = {text: value for text, value in ranks.items() if text and value > -math.inf}
+    assert {c.classes for c in found} == set(ranks)
+    for candidate in found:
+        assert candidate.log_p == pytest.approx(truth[candidate.classes], abs=1e-4), "the network's own"
+    in_order = [ranks[c.classes] for c in found]
+    assert in_order == pytest.approx(sorted(in_order, reverse=True), abs=1e-4)
+    assert prior is None or len(set(prior.asked)) == len(prior.asked), "never twice about the same"
+
+
+def by_hand(
+    log_p: NDArray[np.float32], width: int, penalty: float, prior: Moody | None, weight: float
+) -> dict[tuple[int, ...], float]:
+    """A beam search that makes every prefix before it drops any: text -> probability."""
+    beam: dict[tuple[int, ...], list[float]] = {(): [1.0, 0.0]}
+
+    def worth(prefix: tuple[int, ...], parts: list[float]) -> float:
+        steps = sum(prior.row(prefix[:i])[c] for i, c in enumerate(prefix)) if prior else 0.0
+        fits = reduce(Ascending().step, prefix, 1)
+        return sum(parts) * math.exp(weight * steps) * (1 if fits else math.exp(-penalty))
+
+    for row in np.exp(log_p.astype(np.float64)):
+        grown: dict[tuple[int, ...], list[float]] = defaultdict(lambda: [0.0, 0.0])
+        for prefix, (blank, last) in beam.items():
+            grown[prefix][0] += (blank + last) * row[0]
+            for cls in range(1, len(row)):
+                if prefix and cls == prefix[-1]:
+                    grown[prefix][1] += last * row[cls]
+                grown[*prefix, cls][1] += (blank if prefix and cls == prefix[-1] else blank + last) * row[cls]
+        best = sorted(grown.items(), key=lambda item: -worth(*item))[:width]
+        beam = {prefix: parts for prefix, parts in best if worth(prefix, parts) > 0}
+    return {prefix: sum(parts) for prefix, parts in beam.items()}
+
+
+@given(
+    st.tuples(st.integers(4, 12), st.integers(3, 6), st.integers(0, 2**31)),
+    st.integers(1, 6),
+    st.sampled_from([0.0, 1.5, math.inf]),
+    st.booleans(),
+)
+@settings(max_examples=80, deadline=None)
+def test_what_a_narrow_beam_does_not_make_it_would_not_keep(
+    shape: tuple[int, int, int], width: int, penalty: float, with_prior: bool
+) -> None:
+    steps, classes, seed = shape
+    log_p = log_softmax(np.random.default_rng(seed).normal(0, 2, (steps, classes)).astype(np.float32))
+    prior = Moody(classes, seed) if with_prior else None
+    found = beam_search(log_p, width=width, least=0, grammar=Ascending(), penalty=penalty, prior=prior, weight=0.5)
+    truth = by_hand(log_p, width, penalty, prior, 0.5)
+    if penalty == math.inf:
+        truth = {text: p for text, p in truth.items() if rank(text, 0, penalty, None, 0) > -math.inf and text}
+    assert {c.classes: c.log_p for c in found} == {t: pytest.approx(math.log(p), abs=1e-4) for t, p in truth.items()}
+
+
+def test_probabilities_below_the_smallest_float_are_kept() -> None:
+    # One character in 200 steps has as many alignments as there are first and last steps for it.
+    log_p = np.full((200, 2), -6, np.float32)
+    expected = math.log(200 * 201 / 2) - 6 * 200
+    assert text_log_p(log_p, (1,), drop=math.inf) == pytest.approx(expected)
+    found = {c.classes: c.log_p for c in beam_search(log_p, width=200, least=0)}
+    assert found[1,] == pytest.approx(expected)
+    assert found[()] == pytest.approx(-1200)
 
 
 def test_a_text_that_does_not_fit_has_no_alignment() -> None:
@@ -168,6 +281,8 @@ def test_settings_that_make_no_sense_are_refused() -> None:
         DecoderSettings(formats="hard")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="at least 1"):
         DecoderSettings(width=0)
+    with pytest.raises(ValueError, match="between 0 and 5"):
+        DecoderSettings(language_weight=-1)
     with pytest.raises(RegionError, match="no region 'atlantis'"):
         Decoder(ALPHABET, DecoderSettings(regions=("atlantis",)))
 

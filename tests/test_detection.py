@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from plate_ocr.detection import ContourDetector, Detection, Detector, rectify
+from plate_ocr.detection import ContourDetector, Detection, Detector, NetworkDetector, rectify
 from plate_ocr.plate import Corners
 
 
@@ -167,3 +167,21 @@ def test_corners_that_enclose_nothing_are_refused(points: list[tuple[float, floa
     photo, _ = photo_with_plate(0)
     with pytest.raises(ValueError, match="enclose nothing"):
         rectify(photo, Corners.of(points))
+
+
+def test_corners_that_cross_are_no_plate_and_stop_nothing() -> None:
+    detector = NetworkDetector(again=False, refine=False)
+
+    def says(photos: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        assert photos.shape == (1, 1, 320, 640)
+        small, large = (np.full((1, 9, 320 // stride, 640 // stride), -9, np.float32) for stride in (8, 32))
+        upright = np.array([[-40, -10], [40, -10], [40, 10], [-40, 10]], np.float32) / 32
+        for column, quad in ((10, upright), (40, upright[[0, 2, 1, 3]]), (60, upright * np.nan)):
+            small[0, 0, 20, column] = 4
+            small[0, 1:, 20, column] = quad.reshape(-1)
+        return [small, large]
+
+    detector._network = says
+    found = detector.detect(np.full((320, 640), 128, np.uint8))
+    assert len(found) == 1
+    np.testing.assert_allclose(found[0].corners.array, [[44, 154], [124, 154], [124, 174], [44, 174]], atol=0.1)

@@ -117,6 +117,16 @@ class TestTraining:
             for ours, theirs in zip(detector.maps(photo, 1.0), by_opencv.maps(photo, 1.0), strict=True):
                 np.testing.assert_allclose(ours, theirs, atol=1e-4)
 
+    def test_weights_of_another_architecture_are_refused(self, config: Any, tmp_path: Path) -> None:
+        import dataclasses
+
+        from plate_ocr.training.detector.fit import train_detector
+        from plate_ocr.training.run_config import ConfigError
+
+        with pytest.raises(ConfigError, match="weights of detector are of another architecture"):
+            train_detector(dataclasses.replace(config, start="detector"), tmp_path / "run", workers=0)
+        assert not (tmp_path / "run").exists()
+
     @pytest.mark.parametrize(
         ("table", "complaint"),
         [

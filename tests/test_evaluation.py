@@ -104,6 +104,23 @@ def test_bad_tables_and_models_end_with_one_line(tiny_crops: Path, tmp_path: Pat
         assert isinstance(result.exception, SystemExit)
 
 
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        (["--scenes", "--report", "page.html"], ("--report", "--scenes")),
+        (["--scenes", "--against", "other"], ("--against", "--scenes")),
+        (["--scenes", "--keras"], ("--keras", "--scenes")),
+        (["--detector", "contours"], ("--detector", "--scenes")),
+        (["--against", "reader"], ("--against", "--model")),
+    ],
+)
+def test_a_flag_that_would_be_ignored_is_refused(tmp_path: Path, flags: list[str], named: tuple[str, str]) -> None:
+    flags = [str(tmp_path / flag) if flag == "page.html" else flag for flag in flags]
+    result = CliRunner().invoke(main, ["evaluate", str(SAMPLE / "crops" / "labels.csv"), *flags])
+    assert result.exit_code == 2
+    assert all(flag in result.output for flag in named)
+
+
 def test_scores_of_one_and_two_lines_and_of_sizes_stand_apart(tmp_path: Path) -> None:
     rows = [("crops/00001.jpg", "4LF26", "", "synthetic", "1"), ("crops/00002.jpg", "X", "", "synthetic", "2")]
     table = write_labels(

@@ -153,6 +153,48 @@ def test_a_photo_is_turned_upright_after_its_exif(tmp_path: Path, suffix: str) -
     assert upright[:, -5:].mean() > 200 > 60 > upright[:, :20].mean()
 
 
+@pytest.mark.parametrize(
+    ("name", "off"),
+    [
+        ("plain.png", 1),
+        ("grey.png", 0),
+        ("deep.png", 1),
+        ("deep grey.png", 1),
+        ("clear.png", 0),
+        ("deep clear.png", 0),
+        ("palette.png", 1),
+        ("plain.tif", 0),
+        ("plain.bmp", 1),
+        ("plain.webp", 3),
+        ("plain.jpg", 3),
+        ("turned.jpg", 3),
+        ("grey.jpg", 0),
+    ],
+)
+def test_a_photo_opened_in_grey_is_the_grey_of_its_colours(tmp_path: Path, name: str, off: int) -> None:
+    """`off` is how many of 255 levels the two may differ by: a JPEG holds its grey, colours are rounded from it."""
+    path = tmp_path / name
+    y, x = np.mgrid[0:60, 0:90]
+    picture = np.dstack([40 + 2 * x, 230 - 3 * y, (4 * np.abs(x - 45) + y) % 200]).astype(np.uint8)
+    opaque = np.dstack([picture, (255 - 2 * x).astype(np.uint8)])
+    if name.startswith("deep"):
+        # Such as no 8 bits hold: the lower byte is not the upper one.
+        picture, opaque = picture.astype(np.uint16) * 256 + 77, opaque.astype(np.uint16) * 256 + 200
+    if name == "turned.jpg":
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        Image.fromarray(picture[..., ::-1]).save(path, exif=exif)
+    elif name == "palette.png":
+        Image.fromarray(picture[..., ::-1]).convert("P").save(path)
+    else:
+        cv2.imwrite(str(path), opaque if "clear" in name else picture[..., 1] if "grey" in name else picture)
+    colour, grey = load(path), load(path, grey=True)
+    assert colour.shape == ((90, 60, 3) if name == "turned.jpg" else (60, 90, 3))
+    assert (grey.shape, grey.dtype) == (colour.shape[:2], np.uint8)
+    apart = np.abs(grey.astype(int) - cv2.cvtColor(colour, cv2.COLOR_BGR2GRAY).astype(int))
+    assert apart.max() <= off
+
+
 def test_a_phone_s_picture_of_several_frames_gives_the_first_upright() -> None:
     frames = [Image.new("RGB", (60, 40), colour) for colour in ((200, 0, 0), (0, 200, 0))]
     exif = Image.Exif()

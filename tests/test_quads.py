@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from plate_ocr.detection.grid import GREY, INPUT, LEVELS, STEP, encode, first_scale, read_off, resize
-from plate_ocr.detection.quads import area, merge, overlap
+from plate_ocr.detection.grid import GREY, INPUT, LEVELS, STEP, first_scale, read_off, resize
+from plate_ocr.detection.quads import length, merge, overlap, overlaps, usable
+from plate_ocr.training.detector.targets import encode
 
 boxes = st.tuples(st.floats(-50, 50), st.floats(-50, 50), st.floats(1, 80), st.floats(1, 80))
 
@@ -94,24 +95,44 @@ def test_a_photo_is_resized_as_a_whole_and_padded(height: int, width: int, times
     assert np.count_nonzero(grey == GREY) == grey.size - inside.size
 
 
-def test_area_does_not_ask_for_the_order_of_corners() -> None:
-    assert area(box(0, 0, 10, 4)) == area(box(0, 0, 10, 4)[::-1].copy()) == pytest.approx(40)
+@given(boxes, boxes, st.floats(-0.5, 0.5))
+def test_the_fast_overlap_says_about_what_the_exact_one_does(
+    a: tuple[float, ...], b: tuple[float, ...], turn: float
+) -> None:
+    first, second = box(*a), box(*b)
+    rotation = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]], np.float32)
+    first = first @ rotation.T
+    iou, inside = overlaps(first, np.stack([second, first]))
+    assert (iou[0], inside[0]) == pytest.approx(overlap(first, second), abs=0.15)
+    assert (iou[1], inside[1]) == pytest.approx((1, 1), abs=1e-3)
 
 
-@pytest.mark.parametrize("length", [12, 40, 96, 250, 900])
-def test_a_closer_look_has_the_plate_in_its_middle_and_knows_the_way_back(length: int) -> None:
+@given(boxes)
+def test_a_box_can_be_straightened_and_a_crossed_flat_or_mirrored_one_cannot(a: tuple[float, ...]) -> None:
+    quad = box(*a)
+    assert length(quad) == pytest.approx(max(a[2], a[3]), rel=1e-4)
+    # A side of exactly one pixel may be a hair less in float32.
+    assert usable(quad) or min(a[2:]) < 1.001
+    assert not usable(quad[[0, 2, 1, 3]])
+    assert not usable(quad[::-1])
+    assert not usable(np.full((4, 2), np.nan, np.float32))
+    assert not usable(quad * [1, 0])
+
+
+@pytest.mark.parametrize("long", [12, 40, 96, 250, 900])
+def test_a_closer_look_has_the_plate_in_its_middle_and_knows_the_way_back(long: int) -> None:
     from plate_ocr.detection.network import LENGTH, WINDOW, window
 
     photo = np.full((900, 1200), 90, np.uint8)
-    quad = box(150, 300, length, length / 4)
-    photo[300 : 300 + length // 4, 150 : 150 + length] = 240
+    quad = box(150, 300, long, long / 4)
+    photo[300 : 300 + long // 4, 150 : 150 + long] = 240
     piece, matrix = window(photo, quad)
     assert piece.shape == WINDOW[::-1]
     moved = quad @ matrix[:, :2].T + matrix[:, 2]
     np.testing.assert_allclose(moved.mean(axis=0), np.array(WINDOW) / 2, atol=1)
     bright = np.argwhere(piece > 200)
     high, wide = np.ptp(bright, axis=0) + 1
-    expected = min(LENGTH, 2 * length)
+    expected = min(LENGTH, 2 * long)
     assert wide == pytest.approx(expected, abs=3)
     assert high == pytest.approx(expected / 4, abs=3)
     np.testing.assert_allclose(bright[:, ::-1].mean(axis=0) + 0.5, moved.mean(axis=0), atol=1)

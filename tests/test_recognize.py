@@ -12,12 +12,10 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
-from hypothesis import strategies as st
 
 from plate_ocr import Character, Corners, Plate, PlateReader, Status
-from plate_ocr.batch.annotate import annotate, annotated_name
-from plate_ocr.batch.sinks import COLUMNS, Sink, SinkError, csv_row, open_sink, plate_of_json
+from plate_ocr.batch.annotate import annotate
+from plate_ocr.batch.sinks import COLUMNS, plate_of_json
 from plate_ocr.cli import main
 from plate_ocr.recognition.recognizer import Reading
 from tests.conftest import SAMPLE
@@ -129,12 +127,6 @@ def test_hangul_is_drawn_on_photos_of_any_size_and_the_photo_itself_stays(shape:
         assert (one != other).any(), "two syllables look alike: the font lacks Hangul"
 
 
-def test_photos_of_one_name_do_not_overwrite_each_other() -> None:
-    used: set[str] = set()
-    names = [annotated_name(source, used) for source in ("a/car.jpg", "b/car.png", "c/car.jpg", "c/car-2.jpg")]
-    assert len(set(names)) == 4
-
-
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -142,7 +134,7 @@ def test_photos_of_one_name_do_not_overwrite_each_other() -> None:
         (["EMPTY"], "no picture in this folder"),
         (["EMPTY/*.jpg"], "no file matches"),
         (["-"], "standard input listed no photo"),
-        (["SCENES", "--output", "EMPTY/table.xls"], ".csv or .jsonl"),
+        (["SCENES", "--output", "EMPTY/table.xls"], "must be .csv, .jsonl, .sqlite"),
         (["SCENES", "--output", "FILE/table.csv"], "cannot be written"),
         (["SCENES", "--model", "nothing"], "no model 'nothing'"),
     ],
@@ -165,6 +157,11 @@ def test_an_empty_folder_beside_a_good_one_is_told_and_the_good_one_read(tmp_pat
     assert result.exit_code == 0
     assert "no picture in this folder" in result.output
     assert len(rows_of(tmp_path / "p.csv")) >= 1
+
+
+def run_here(*arguments: str | Path) -> object:
+    """Run in this process, where a test can put something in place of the model."""
+    return run(*arguments, "--workers", "0")
 
 
 def test_the_python_face_takes_paths_bytes_and_arrays(reader: PlateReader) -> None:
@@ -190,54 +187,6 @@ def test_batches_change_nothing_and_stream(reader: PlateReader) -> None:
 
     next(iter(reader.read_many(slowly(), batch=2)))  # type: ignore[arg-type]
     assert len(asked) == 4, "no more than a second batch is opened ahead of the first plate"
-
-
-texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
-shares = st.floats(0, 1)
-plates = st.builds(
-    Plate,
-    source=texts,
-    text=texts,
-    confidence=shares,
-    status=st.sampled_from(Status),
-    number=st.integers(0, 9),
-    region=texts,
-    corners=st.none() | st.lists(st.tuples(*[st.floats(-1e4, 1e4)] * 2), min_size=4, max_size=4).map(Corners.of),
-    characters=st.lists(st.builds(Character, texts, shares), max_size=4).map(tuple),
-    message=texts,
-)
-
-
-@given(st.lists(plates, max_size=4))
-def test_jsonl_reads_back_as_it_was_written(rows: list[Plate]) -> None:
-    stream = io.StringIO()
-    with Sink(stream, jsonl=True) as sink:
-        for row in rows:
-            sink.write(row)
-    lines = stream.getvalue().split("\n")[:-1]
-    assert [plate_of_json(json.loads(line)) for line in lines] == rows
-
-
-@given(st.lists(plates, max_size=4))
-def test_csv_keeps_every_row(rows: list[Plate]) -> None:
-    stream = io.StringIO(newline="")
-    with Sink(stream) as sink:
-        for row in rows:
-            sink.write(row)
-    back = list(csv.DictReader(io.StringIO(stream.getvalue(), newline="")))
-    assert [r["text"] for r in back] == [r.text for r in rows]
-
-
-@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@x"])
-def test_a_file_name_does_not_run_as_a_formula(cell: str) -> None:
-    assert csv_row(Plate(cell))["source"] == "'" + cell
-
-
-def test_names_that_are_no_utf8_can_be_written(tmp_path: Path) -> None:
-    name = os.fsdecode(b"caf\xe9.jpg")
-    with open_sink(tmp_path / "p.csv") as sink:
-        sink.write(Plate(name))
-    assert "caf" in rows_of(tmp_path / "p.csv")[0]["source"]
 
 
 class FakeRecognizer:
@@ -267,21 +216,21 @@ def test_a_picture_that_cannot_be_written_is_told_and_loses_no_row(
     def full(*_: object) -> None:
         raise OSError("No space left on device")
 
-    monkeypatch.setattr("plate_ocr.batch.run.save_jpeg", full)
-    result = run(*photos, "--crops", "--output", tmp_path / "p.csv", "--annotate", tmp_path / "drawn")
+    monkeypatch.setattr("plate_ocr.batch.pictures.save_jpeg", full)
+    result = run_here(*photos, "--crops", "--output", tmp_path / "p.csv", "--annotate", tmp_path / "drawn")
     assert result.exit_code == 0, result.output
     assert [row["text"] for row in rows_of(tmp_path / "p.csv")] == ["12가3456"] * 2
     assert result.output.count("not annotated: No space left on device") == 2
 
 
 def test_photos_of_one_name_are_drawn_into_two_files(photos: list[Path], tmp_path: Path) -> None:
-    assert run(*photos, "--crops", "--output", tmp_path / "p.csv", "--annotate", tmp_path / "drawn").exit_code == 0
+    assert run_here(*photos, "--crops", "--output", tmp_path / "p.csv", "--annotate", tmp_path / "drawn").exit_code == 0
     assert len({path.name.casefold() for path in (tmp_path / "drawn").iterdir()}) == 2
 
 
 def test_annotating_never_replaces_the_photos_themselves(photos: list[Path], tmp_path: Path) -> None:
     before = [path.read_bytes() for path in photos]
-    result = run(*photos, "--crops", "--output", tmp_path / "p.csv", "--annotate", photos[1].parent)
+    result = run_here(*photos, "--crops", "--output", tmp_path / "p.csv", "--annotate", photos[1].parent)
     assert result.exit_code == 1
     assert "photos are read from this folder" in result.output
     assert [path.read_bytes() for path in photos] == before
@@ -289,7 +238,7 @@ def test_annotating_never_replaces_the_photos_themselves(photos: list[Path], tmp
 
 def test_a_long_list_of_complaints_is_cut_and_counted(photos: list[Path], tmp_path: Path) -> None:
     gone = [tmp_path / f"gone{i}.jpg" for i in range(14)]
-    result = run(*gone, photos[0], "--crops", "--output", tmp_path / "p.csv")
+    result = run_here(*gone, photos[0], "--crops", "--output", tmp_path / "p.csv")
     assert result.exit_code == 0
     assert len(rows_of(tmp_path / "p.csv")) == 15
     assert result.output.count("no such file") == 10
@@ -299,17 +248,14 @@ def test_a_long_list_of_complaints_is_cut_and_counted(photos: list[Path], tmp_pa
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no names that are not Unicode")
 def test_standard_input_is_utf8_and_other_bytes_are_kept(photos: list[Path], tmp_path: Path) -> None:
     listed = b"\xef\xbb\xbf" + os.fsencode(photos[0]) + b"\r\n" + os.fsencode(tmp_path) + b"/caf\xe9.jpg\n"
-    result = CliRunner().invoke(main, ["recognize", "-", "--crops", "-o", str(tmp_path / "p.csv")], input=listed)
+    result = CliRunner().invoke(
+        main, ["recognize", "-", "--crops", "--workers", "0", "-o", str(tmp_path / "p.csv")], input=listed
+    )
     assert result.exit_code == 0, result.output
     first, second = rows_of(tmp_path / "p.csv")
     assert (first["source"], first["status"]) == (str(photos[0]), "ok")
     assert second["source"].endswith("caf\\xe9.jpg")
     assert second["status"] == "unreadable-photo"
-
-
-def test_unknown_tables_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(SinkError, match=r"\.csv or \.jsonl"):
-        open_sink(tmp_path / "p.parquet")
 
 
 def test_unsure_plates_keep_their_rows_and_unsure_characters_can_be_masked(tmp_path: Path) -> None:

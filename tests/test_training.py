@@ -82,8 +82,11 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(
         begin(self, epoch, logs)
 
     monkeypatch.setattr(DevScore, "on_epoch_begin", killed)
-    with pytest.raises(KeyboardInterrupt):
-        train(config, tmp_path / "broken", workers=0, say=lambda _: None)
+    config.save(tmp_path / "config.json")
+    command = ["train", "--config", str(tmp_path / "config.json"), "-o", str(tmp_path / "broken"), "--workers", "0"]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 1
+    assert f"it goes on with: plate-ocr train --output {tmp_path / 'broken'} --resume" in result.output
     monkeypatch.setattr(DevScore, "on_epoch_begin", begin)
     train(config, tmp_path / "broken", resume=True, workers=0, say=lambda _: None)
 
@@ -243,52 +246,6 @@ def test_the_fast_loss_is_keras_own() -> None:
     # What shows no plate has an empty label, which TensorFlow's fast loss refuses by itself.
     labels[2] = 0
     assert float(CtcLoss()(labels, logits)) == pytest.approx(float(keras.losses.CTC()(labels, logits)), rel=1e-5)
-
-
-def test_a_run_starts_from_weights_and_its_alphabet_may_grow_and_shrink(tiny_run: Path) -> None:
-    import keras
-
-    from plate_ocr.model_store import open_reader
-    from plate_ocr.recognition.alphabet import Alphabet
-    from plate_ocr.training.crnn import build_crnn, take_weights
-
-    known = open_reader(tiny_run).alphabet
-    source = keras.models.load_model(tiny_run / "reader.keras", compile=False)
-    other = Alphabet("가98A0")
-    model = build_crnn(TINY, other.classes)
-    fresh = model.get_layer("logits").get_weights()[0][:, 1].copy()
-    assert take_weights(model, source, other, known) == []
-    crop = np.random.default_rng(0).normal(size=(2, 24, 64, 1)).astype(np.float32)
-    before, after = source.predict(crop, verbose=0), model.predict(crop, verbose=0)
-    # The blank, 9, 8 and 0 keep their logits; 가 and A are new.
-    np.testing.assert_allclose(after[..., [0, 2, 3, 5]], before[..., [0, 10, 9, 1]], atol=1e-5)
-    np.testing.assert_array_equal(model.get_layer("logits").get_weights()[0][:, 1], fresh)
-
-
-def test_a_residual_convolution_changes_nothing_until_it_is_trained(tiny_run: Path) -> None:
-    import keras
-
-    from plate_ocr.model_store import open_reader
-    from plate_ocr.training.crnn import build_crnn, take_weights
-
-    alphabet = open_reader(tiny_run).alphabet
-    source = keras.models.load_model(tiny_run / "reader.keras", compile=False)
-    deeper = build_crnn(dataclasses.replace(TINY, residual=(0, 1, 2)), alphabet.classes)
-    fresh = take_weights(deeper, source, alphabet, alphabet)
-    assert {name.split("_")[0] for name in fresh} == {"conv2", "conv3", "norm2", "norm3"}
-    crop = np.random.default_rng(0).normal(size=(2, 24, 64, 1)).astype(np.float32)
-    np.testing.assert_allclose(deeper.predict(crop, verbose=0), source.predict(crop, verbose=0), atol=1e-5)
-
-
-@pytest.mark.parametrize("cell", ["gru", "simple-rnn"])
-def test_other_recurrent_cells_train_and_read_the_same_from_onnx(cell: str, tiny_crops: Path, tmp_path: Path) -> None:
-    from plate_ocr.training.export import TOLERANCE, export
-
-    config = tiny_config(tiny_crops, epochs=1, steps=1, architecture=dataclasses.replace(TINY, cell=cell))
-    train(config, tmp_path / cell, workers=0, say=lambda _: None)
-    assert export(tmp_path / cell) <= TOLERANCE
-    with pytest.raises(ConfigError, match="simple-rnn"):
-        Architecture(cell="transformer")
 
 
 def test_a_teacher_finds_characters_and_doubts_wrong_labels() -> None:

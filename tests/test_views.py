@@ -8,12 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from plate_ocr.detection import ContourDetector
+from plate_ocr.detection import Detection
 from plate_ocr.labels import read_labels
 from plate_ocr.photos import load
+from plate_ocr.plate import Corners
 from plate_ocr.recognition.decoder import Text
 from plate_ocr.recognition.recognizer import Recognizer
-from plate_ocr.recognition.views import first_views, more_views, vote
+from plate_ocr.recognition.views import other_views, vote
 from tests.conftest import SAMPLE
 
 NOTHING = np.zeros((1, 2), np.float32)
@@ -38,10 +39,19 @@ def test_a_vote_is_a_probability_and_one_view_decides_alone(pairs: list[tuple[st
     assert vote(texts(pairs[0])) == (tuple(map(ord, pairs[0][0])), pairs[0][1])
 
 
+class Middle:
+    """A detector that finds one plate, always in the middle."""
+
+    def detect(self, photo: NDArray[np.uint8]) -> list[Detection]:
+        height, width = photo.shape[:2]
+        return [Detection(Corners.of_box(0.1 * width, 0.1 * height, 0.8 * width, 0.8 * height), 0.9)]
+
+
 def test_views_are_upright_pictures_of_the_same_plate() -> None:
     crop = load(SAMPLE / "crops" / "00001.jpg")[:, :, 0]
-    views = [*first_views(crop, detector=ContourDetector(most=1)), *more_views(crop)]
-    assert len(views) >= 6
+    views = other_views(crop, detector=Middle())
+    assert len(views) == 3
+    assert len(other_views(crop, detector=None)) == 2
     for view in views:
         assert view.dtype == np.uint8
         assert view.ndim == 2
@@ -74,7 +84,7 @@ def test_only_doubtful_crops_are_looked_at_again_and_it_helps() -> None:
         looks[again] = counting.crops
         assert all(0 <= r.confidence <= 1 for r in readings)
     assert looks[False] == len(crops)
-    assert looks[False] < looks[True] < 8 * len(crops)
+    assert looks[False] < looks[True] <= 4 * len(crops)
     assert right[True] >= right[False]
 
 

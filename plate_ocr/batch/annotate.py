@@ -9,28 +9,34 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from plate_ocr.plate import Plate
+from plate_ocr.plate import Plate, Status
 
 Picture = NDArray[np.uint8]
 
 GREEN, AMBER, RED = (96, 174, 39), (24, 154, 243), (60, 64, 222)
+GREY = (176, 170, 164)
 INK = (255, 255, 255)
 PAPER = (38, 30, 26)
 
+UNREAD = {Status.TOO_SMALL: "too small", Status.UNREADABLE_PLATE: "unreadable"}
+"""What stands where a plate has no text."""
 
-def colour_of(confidence: float) -> tuple[int, int, int]:
-    """Green from 0.9, amber from 0.5, red below; blue, green, red."""
-    return GREEN if confidence >= 0.9 else AMBER if confidence >= 0.5 else RED
+
+def colour_of(plate: Plate) -> tuple[int, int, int]:
+    """Green from a confidence of 0.9, amber from 0.5, red below, grey where nothing was read; blue, green, red."""
+    if not plate.text:
+        return GREY
+    return GREEN if plate.confidence >= 0.9 else AMBER if plate.confidence >= 0.5 else RED
 
 
 def annotate(photo: Picture, plates: Sequence[Plate]) -> Picture:
-    """A copy of a BGR photo (H, W, 3) with each plate's outline, text and confidence."""
+    """A copy of a BGR photo (H, W, 3) with each plate's outline, and its text and confidence or why it has none."""
     canvas = photo.copy()
     thickness = max(2, round(max(canvas.shape[:2]) / 400))
     for plate in plates:
         if plate.corners is not None:
             outline = [np.round(plate.corners.array * 16).astype(np.int32)]
-            colour = colour_of(plate.confidence)
+            colour = colour_of(plate)
             cv2.polylines(canvas, outline, True, PAPER, thickness + 2, cv2.LINE_AA, shift=4)
             cv2.polylines(canvas, outline, True, colour, thickness, cv2.LINE_AA, shift=4)
     # Tags last, so that no outline crosses one.
@@ -47,11 +53,15 @@ def _tag(canvas: Picture, plate: Plate, thickness: int, taken: list[tuple[int, i
     size = int(np.clip(plate.corners.height * 0.75, max(14, height // 40), max(16, height // 14)))
     small = max(11, round(size * 0.6))
     font = cv2.FontFace("uni")
-    text = plate.text or "?"
-    note = f"{plate.confidence:.0%}"
-    text_w, note_w = _width(text, font, size, 700), _width(note, font, small, 400)
+    text = plate.text
+    note = f"{plate.confidence:.0%}" if text else UNREAD.get(plate.status, plate.status.value)
+    if not text:
+        # The note stands alone, where otherwise it stands behind the text.
+        size = small
     pad = max(4, size // 3)
-    w, h = min(width, text_w + note_w + 3 * pad), min(height, size + pad + pad // 2)
+    text_w = _width(text, font, size, 700) + pad if text else 0
+    w = min(width, text_w + _width(note, font, small, 400) + 2 * pad)
+    h = min(height, size + pad + pad // 2)
     points = plate.corners.array
     x = int(np.clip(points[:, 0].mean() - w / 2, 0, width - w))
     above = int(points[:, 1].min()) - h - thickness - 2
@@ -66,10 +76,11 @@ def _tag(canvas: Picture, plate: Plate, thickness: int, taken: list[tuple[int, i
     taken.append((x, y, w, h))
     _panel(canvas, x, y, w, h, radius=max(2, h // 5))
     bar = max(2, pad // 3)
-    cv2.rectangle(canvas, (x, y + h // 5), (x + bar, y + h - h // 5), colour_of(plate.confidence), -1)
+    cv2.rectangle(canvas, (x, y + h // 5), (x + bar, y + h - h // 5), colour_of(plate), -1)
     baseline = y + pad // 2 + size
-    cv2.putText(canvas, text, (x + pad, baseline), INK, font, size, 700)
-    cv2.putText(canvas, note, (x + 2 * pad + text_w, baseline), colour_of(plate.confidence), font, small, 400)
+    if text:
+        cv2.putText(canvas, text, (x + pad, baseline), INK, font, size, 700)
+    cv2.putText(canvas, note, (x + pad + text_w, baseline), colour_of(plate), font, small, 400)
 
 
 def _width(text: str, font: cv2.FontFace, size: int, weight: int) -> int:

@@ -19,9 +19,12 @@ COMMANDS = {
     "calibrate": "Learn how far a model's confidence can be trusted.",
     "train": "Train a reader on labelled crops.",
     "train-detector": "Train a detector on photos with the corners of their plates.",
-    "export": "Write a training run's ONNX file and check it against Keras.",
+    "export": "Write a training run as ONNX, LiteRT or SavedModel and check it against Keras.",
     "language": "A character language model of plates: train, sample, complete.",
+    "dataset": "Check, count, split, import and preview labelled crops of your own.",
     "synthesize": "Draw labelled plates that never existed.",
+    "watch": "Read the photos that cameras drop into a folder.",
+    "doctor": "Show what is installed and whether it works.",
 }
 
 

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shlex
 import sys
-from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from plate_ocr.cli import fails_cleanly
 from plate_ocr.cli.options import comma_names, decoding_options, detector_option
 from plate_ocr.cli.scenes import show_scenes
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-
-    from plate_ocr.evaluation.evaluate import Evaluation
-    from plate_ocr.evaluation.metrics import Score
     from plate_ocr.recognition.decoder import FormatMode
 
 
@@ -30,6 +27,7 @@ if TYPE_CHECKING:
 @click.option(
     "--model", default="reader", show_default=True, help="A shipped model's name, or a training run's folder."
 )
+@click.option("--against", default="", help="Another model to set beside it, on the same crops, with a paired test.")
 @click.option("--keras", "with_keras", is_flag=True, help="Read with the Keras file instead of the ONNX one.")
 @decoding_options
 @click.option("--scenes", is_flag=True, help="LABELS are whole photos: find their plates, too.")
@@ -42,6 +40,7 @@ def evaluate(
     labels: tuple[Path, ...],
     split: str,
     model: str,
+    against: str,
     with_keras: bool,
     formats: FormatMode,
     region: str,
@@ -62,22 +61,28 @@ def evaluate(
     With --scenes, LABELS are whole photos (CSV: image_path[,plate_text,region,x1,y1 to x4,y4,split], a row a plate; a
     photo with neither text nor corners shows none), and it is said how many plates are found, and read.
     """
+    _refuse_what_would_be_ignored(scenes)
+    from plate_ocr.recognition.decoder import DecoderSettings
+
+    splits = comma_names(split)
+    decoding = DecoderSettings(formats=formats, regions=comma_names(region))
     if scenes:
-        if with_keras:
-            raise click.UsageError("--keras compares readers on crops; leave it out with --scenes")
-        decoding = {"formats": formats, "regions": comma_names(region)}
-        show_scenes(labels, split, model, detector, decoding, not one_look, threads, json_file)
+        show_scenes(labels, splits, model, detector, decoding, not one_look, threads, json_file)
         return
     from rich.console import Console
     from rich.progress import track
 
-    from plate_ocr.evaluation.evaluate import group_by_split, read_crops
+    from plate_ocr.cli.scores import show_comparison, show_evaluation
+    from plate_ocr.evaluation.candidates import guesses
+    from plate_ocr.evaluation.evaluate import Read, group_by_split, read_crops
+    from plate_ocr.evaluation.paired import compare_by_split
+    from plate_ocr.evaluation.report import Against, names
+    from plate_ocr.evaluation.report import report as make_report
+    from plate_ocr.evaluation.selection import select
     from plate_ocr.labels import LabelError, read_labels
-    from plate_ocr.recognition.decoder import DecoderSettings
     from plate_ocr.recognition.recognizer import Recognizer
 
-    splits = comma_names(split) or None
-    rows = [row for table in labels for row in read_labels(table, splits)]
+    rows = select(labels, splits, read_labels)
     unlabelled = sum(not row.text for row in rows)
     rows = [row for row in rows if row.text]
     if not rows:
@@ -88,121 +93,98 @@ def evaluate(
         need_train_extra()
     if report and importlib.util.find_spec("matplotlib") is None:
         raise click.UsageError("--report draws with matplotlib; install it with: pip install 'plate-ocr[train]'")
-    recognizer = Recognizer(
-        model,
-        keras=with_keras,
-        threads=threads,
-        decoding=DecoderSettings(formats=formats, regions=comma_names(region)),
-        looks=not one_look,
-    )
+    recognizers = [
+        Recognizer(name, keras=with_keras, threads=threads, decoding=decoding, looks=not one_look)
+        for name in filter(None, (model, against))
+    ]
     console = Console()
     err = Console(stderr=True)
-    reads = list(
-        track(
-            read_crops(recognizer, rows), "reading crops", total=len(rows), console=err, disable=not sys.stderr.isatty()
+
+    def read_with(recognizer: Recognizer, name: str) -> list[Read]:
+        crops = read_crops(recognizer, rows)
+        quiet = not sys.stderr.isatty()
+        reads = list(track(crops, f"reading crops with {name}", total=len(rows), console=err, disable=quiet))
+        decoder = recognizer.decoder
+        console.print(
+            f"{recognizer.kind} file of model {name}: {len(reads)} crops; formats {formats}, "
+            f"{decoder.decoded / max(1, len(reads)):.2f} looks a crop, "
+            f"{decoder.searched / max(1, decoder.decoded):.0%} of them decoded by the beam"
         )
-    )
+        return reads
+
+    reads = read_with(recognizers[0], model)
+    looks = recognizers[0].decoder.decoded / max(1, len(reads))
     evaluations = group_by_split(reads)
-    decoder = recognizer.decoder
-    console.print(
-        f"{recognizer.kind} file of model {model}: {len(reads)} crops; formats {formats}, "
-        f"{decoder.decoded / max(1, len(reads)):.2f} looks a crop, {decoder.searched / max(1, decoder.decoded):.0%} of "
-        "them decoded by the beam"
-    )
+    beside: Against | None = None
+    if against:
+        others = read_with(recognizers[1], against)
+        beside = Against(against, group_by_split(others), compare_by_split(reads, others))
     for evaluation in evaluations:
-        _show(console, evaluation)
+        show_evaluation(console, evaluation)
+    for comparison in beside.comparisons if beside else ():
+        show_comparison(console, comparison, names(model, against))
     failed = [read for read in reads if read.message]
-    for read in failed[:10]:
-        err.print(f"[yellow]{read.label.origin}: {read.message}[/yellow]", soft_wrap=True)
+    for unread in failed[:10]:
+        err.print(f"[yellow]{unread.label.origin}: {unread.message}[/yellow]", soft_wrap=True)
     if failed:
         err.print(f"{len(failed)} pictures could not be opened; each counts as a wrong read")
     if unlabelled:
         err.print(f"{unlabelled} rows without a text were left out")
     if report:
-        from plate_ocr.evaluation.report import report as make_report
-
-        command = f"plate-ocr evaluate {' '.join(map(str, labels))}{f' --split {split}' if split else ''}"
-        report.write_text(make_report(evaluations, model=str(model), command=command), encoding="utf-8")
+        html = make_report(
+            evaluations, partial(guesses, recognizers[0]), model=model, command=_command(), against=beside
+        )
+        report.write_text(html, encoding="utf-8")
         console.print(f"report: {report}", soft_wrap=True)
     if json_file:
-        data = {
-            "model": str(model),
-            "file": recognizer.kind,
+        data: dict[str, Any] = {
+            "model": model,
+            "file": recognizers[0].kind,
             "formats": formats,
-            "looks": decoder.decoded / max(1, len(reads)),
+            "looks": looks,
             "splits": [e.as_dict() for e in evaluations],
         }
+        if beside:
+            data["against"] = {
+                "model": against,
+                "splits": [e.as_dict() for e in beside.evaluations],
+                "comparisons": [c.as_dict() for c in beside.comparisons],
+            }
         json_file.write_text(json.dumps(data, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
-def _show(console: Console, evaluation: Evaluation) -> None:
-    from plate_ocr.evaluation.metrics import macro
-
-    title = f"split {evaluation.split}" if evaluation.split else "all rows"
-    table = _table(title, "source")
-    by_source = evaluation.by_source
-    _add(table, by_source)
-    table.add_section()
-    plate, folded, character = macro(list(by_source.values()))
-    table.add_row(
-        "macro over sources", "", _percent(plate), "", _percent(folded), _percent(character), f"{1 - character:.3f}"
-    )
-    _add(table, {"all crops": evaluation.overall})
-    console.print(table)
-    regions = _table(f"{title}, by region", "region")
-    by_region = evaluation.by_region
-    _add(regions, by_region)
-    regions.add_section()
-    plate, folded, character = macro(list(by_region.values()))
-    regions.add_row(
-        "macro over regions", "", _percent(plate), "", _percent(folded), _percent(character), f"{1 - character:.3f}"
-    )
-    console.print(regions)
-    groups = _table(f"{title}, by lines and size", "plates of")
-    _add(groups, evaluation.by_lines)
-    groups.add_section()
-    _add(groups, evaluation.by_size)
-    console.print(groups)
-    trust = evaluation.calibration
-    console.print(
-        f"confidence: calibration error {100 * trust.ece:.1f} points (15 bins), Brier score {trust.brier:.3f}"
-    )
-    for rate, (least, kept) in trust.thresholds.items():
-        console.print(f"  at most {rate:.1%} of plates wrong above {least:.3f}: {kept:.0%} of crops are above it")
-    pairs = ", ".join(f"{t or 'nothing'} as {r or 'nothing'} {n}x" for t, r, n in evaluation.confusions())
-    console.print(f"commonest confusions: {pairs or 'none'}")
-    worst = evaluation.worst()
-    if worst:
-        console.print("most confident wrong reads:")
-        for read in worst:
-            console.print(
-                f"  {read.label.text} read as {read.text or 'nothing'} ({read.confidence:.0%}) {read.label.path.name}"
-            )
+def _refuse_what_would_be_ignored(scenes: bool) -> None:
+    """Raises click.UsageError for a flag that --scenes, or its absence, leaves without effect."""
+    only_crops = {
+        "with_keras": "--keras compares readers",
+        "report": "--report draws readings",
+        "against": "--against compares readers",
+    }
+    for name, says in only_crops.items() if scenes else ():
+        if _given(name):
+            raise click.UsageError(f"{says} of crops; leave it out with --scenes")
+    context = click.get_current_context()
+    if context.params["against"] == context.params["model"]:
+        raise click.UsageError("--against names the same model as --model; give another one")
+    if not scenes and _given("detector"):
+        raise click.UsageError("--detector searches whole photos; give --scenes with it, or leave it out")
 
 
-def _table(title: str, group: str) -> Table:
-    from rich.table import Table
-
-    table = Table(title=title, title_justify="left")
-    table.add_column(group)
-    for name in ("crops", "plate accuracy", "95 % interval", "folded", "character accuracy", "CER"):
-        table.add_column(name, justify="right")
-    return table
+def _given(name: str) -> bool:
+    return click.get_current_context().get_parameter_source(name) is not ParameterSource.DEFAULT
 
 
-def _add(table: Table, scores: Mapping[str, Score]) -> None:
-    for name, value in scores.items():
-        low, high = value.interval()
-        table.add_row(
-            name,
-            str(value.plates),
-            _percent(value.plate_accuracy),
-            f"{100 * low:.1f} - {100 * high:.1f}",
-            _percent(value.plate_accuracy_folded),
-            _percent(value.character_accuracy),
-            f"{value.cer:.3f}",
-        )
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+def _command() -> str:
+    """What was typed, but for the files to write."""
+    context = click.get_current_context()
+    words = ["plate-ocr", "evaluate"]
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        if name in ("report", "json_file") or not _given(name):
+            continue
+        value = context.params[name]
+        if isinstance(parameter, click.Argument):
+            words += map(str, value)
+        else:
+            words += parameter.opts[:1] if value is True else [parameter.opts[0], str(value)]
+    return shlex.join(words)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from plate_ocr.cli import fails_cleanly, need_train_extra
+from plate_ocr.cli.options import cell_option
 
 
 @click.group()
@@ -19,12 +21,14 @@ def language() -> None:
 @click.option(
     "--output", "-o", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folder of the run."
 )
-@click.option("--cell", type=click.Choice(["lstm", "gru", "simple-rnn"]), default="lstm", show_default=True)
+@cell_option
 @click.option("--units", type=int, default=96, show_default=True)
 @click.option("--epochs", type=int, default=20, show_default=True)
+@click.option("--learning-rate", type=float, default=3e-3, show_default=True)
+@click.option("--clip-norm", type=float, default=1.0, show_default=True, help="0 leaves the gradients.")
 @click.option("--seed", type=int, default=1, show_default=True)
 @fails_cleanly
-def train(plates: Path, output: Path, cell: str, units: int, epochs: int, seed: int) -> None:
+def train(plates: Path, output: Path, cell: str | None, **settings: Any) -> None:
     """Learn from PLATES: a text file with a plate a line, or a label table (CSV)."""
     need_train_extra()
     from plate_ocr.labels import read_labels
@@ -33,7 +37,7 @@ def train(plates: Path, output: Path, cell: str, units: int, epochs: int, seed: 
 
     table = plates.suffix.lower() == ".csv"
     texts = [label.text for label in read_labels(plates)] if table else list(read_known(plates))
-    config = LanguageConfig(cell=cell, units=units, epochs=epochs, seed=seed)
+    config = LanguageConfig(cell=cell or "lstm", **settings)
     perplexity = train_language(texts, output, config, say=click.echo)
     click.echo(f"{output}: held-out texts have a perplexity of {perplexity:.2f} a character")
 

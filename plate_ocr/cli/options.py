@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
@@ -66,3 +71,109 @@ def weighted_names(text: str) -> tuple[tuple[str, float], ...]:
             raise click.BadParameter(f"{part!r} is not NAME or NAME:WEIGHT", param_hint="--regions") from None
         pairs.append((name, value))
     return tuple(pairs)
+
+
+def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What every training run is told: where it goes, what it starts from, which rows, what is drawn, the schedule."""
+    path = click.Path(path_type=Path)
+    for option in reversed(
+        (
+            click.option(
+                "--output",
+                "-o",
+                required=True,
+                type=click.Path(path_type=Path, file_okay=False),
+                help="Folder of the run.",
+            ),
+            click.option("--config", "config_file", type=path, help="Settings as JSON; flags go before them."),
+            click.option(
+                "--from",
+                "--start",
+                "start",
+                help="Begin with the weights of this model: a shipped name, or a run's folder.",
+            ),
+            click.option(
+                "--split", default="", help="Train on rows with this value in the column split (comma for several)."
+            ),
+            click.option("--dev-split", default="", help="Score on rows with this value after each epoch."),
+            click.option(
+                "--regions", default="", help="Regions to draw, with weights if wished: kr:3,eu,us. Default: all."
+            ),
+            click.option("--fonts", multiple=True, type=path, help="Folder with more fonts."),
+            click.option("--glyphs", multiple=True, type=path, help="Folder with drawn characters."),
+            click.option(
+                "--backgrounds",
+                multiple=True,
+                type=path,
+                help="CSV of photos without plates (image_path[,split]) to set drawn plates into.",
+            ),
+            click.option("--epochs", type=int, help="Epochs at most."),
+            click.option("--steps", type=int, help="Batches in an epoch."),
+            click.option("--batch", type=int, help="Samples in a batch."),
+            click.option("--learning-rate", type=float, help="Highest learning rate."),
+            click.option("--clip-norm", type=float, help="Clip gradients to this norm; 0: leave them."),
+            click.option("--seed", type=int, help="Fixes weights, samples and augmentation."),
+            click.option(
+                "--workers", type=int, default=1, show_default=True, help="Processes that make batches; 0: none."
+            ),
+            click.option("--tensorboard", type=path, help="Write curves for TensorBoard into this folder, too."),
+            click.option("--resume", is_flag=True, help="Continue the run in --output exactly where it stopped."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def run_settings(**flags: Any) -> dict[str, Any]:
+    """The settings that flags of a training run give, under their names in its configuration; flags that were left out
+    give none. Paths become absolute, so that a run resumes from any folder."""
+    given = {name: value for name, value in flags.items() if value not in (None, (), "")}
+    for flag, name, parse in (
+        ("split", "splits", comma_names),
+        ("dev_split", "dev_splits", comma_names),
+        ("regions", "regions", lambda text: text if text == "labels" else weighted_names(text)),
+        ("units", "lstm_units", _numbers),
+    ):
+        if flag in given:
+            given[name] = parse(given.pop(flag))
+    shape = {name: given.pop(name) for name in ("cell", "lstm_units", "bidirectional") if name in given}
+    if shape:
+        given["architecture"] = shape
+    for name in ("labels", "scenes", "backgrounds", "fonts", "glyphs"):
+        if name in given:
+            given[name] = tuple(str(path.resolve()) for path in given[name])
+    return given
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(map(int, comma_names(text)))
+    except ValueError:
+        raise click.BadParameter(
+            f"{text!r} is not a number for each layer, such as 96,64", param_hint="--units"
+        ) from None
+
+
+@contextmanager
+def resumable(command: str, run: Path) -> Iterator[None]:
+    """Say how a run that is stopped by Ctrl-C goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo(f"stopped; it goes on with: plate-ocr {command} --output {run} --resume", err=True)
+        raise
+
+
+def finish_run(run: Path) -> None:
+    """Draw the curves of a run that has ended, export it, and end with the export's exit code."""
+    from plate_ocr.training.curves import draw_curves
+
+    draw_curves(run / "history.csv", run / "history.png")
+    # ONNX comes out of TensorFlow only, whatever backend has trained; a process of its own keeps the two apart.
+    environment = {**os.environ, "KERAS_BACKEND": "tensorflow"}
+    sys.exit(subprocess.run([sys.executable, "-m", "plate_ocr.cli", "export", str(run)], env=environment).returncode)
+
+
+cell_option = click.option(
+    "--cell", type=click.Choice(["lstm", "gru", "simple-rnn"]), help="Kind of the recurrent layers. Default: lstm."
+)

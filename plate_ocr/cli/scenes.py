@@ -5,40 +5,57 @@ from __future__ import annotations
 import json
 import math
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from plate_ocr.evaluation.scene_scores import SceneEvaluation, SceneScore
+    from plate_ocr.recognition.decoder import DecoderSettings
+
+COLUMNS = (
+    "photos",
+    "plates",
+    "found, IoU 0.5",
+    "IoU 0.7",
+    "precision",
+    "corners off",
+    "other finds",
+    "read right",
+    "O=0, I=1",
+    "missed by detector",
+    "by reader",
+)
 
 
 def show_scenes(
     labels: Sequence[Path],
-    split: str,
+    splits: Sequence[str],
     model: str,
     detector: str,
-    decoding: dict[str, Any],
+    decoding: DecoderSettings,
     looks: bool,
     threads: int,
     json_file: Path | None,
 ) -> None:
     """Search and read the photos of the tables, and print what was found by source."""
-    import time
-
     from rich.console import Console
     from rich.progress import track
-    from rich.table import Table
 
-    from plate_ocr.cli.options import comma_names
-    from plate_ocr.evaluation.scenes import SceneScore, read_scenes, score_scenes
+    from plate_ocr.evaluation.scene_scores import group_scenes
+    from plate_ocr.evaluation.scenes import read_scenes
+    from plate_ocr.evaluation.selection import select
     from plate_ocr.labels import read_photos
     from plate_ocr.reader import PlateReader
-    from plate_ocr.recognition.decoder import DecoderSettings
 
-    wanted = set(comma_names(split))
-    photos = [photo for table in labels for photo in read_photos(table) if not wanted or photo.split in wanted]
-    reader = PlateReader(model, detector=detector, threads=threads, decoding=DecoderSettings(**decoding), looks=looks)
+    photos = select(labels, splits, read_photos)
+    reader = PlateReader(model, detector=detector, threads=threads, decoding=decoding, looks=looks)
     console, err = Console(), Console(stderr=True)
     started = time.monotonic()
-    results = list(
+    outcomes = list(
         track(
             read_scenes(reader.read_many, photos),
             "reading photos",
@@ -47,79 +64,53 @@ def show_scenes(
             disable=not sys.stderr.isatty(),
         )
     )
-    seconds = time.monotonic() - started
+    seconds = max(1e-9, time.monotonic() - started)
+    evaluations = group_scenes(outcomes)
+    rate = len({outcome.photo.path for outcome in outcomes}) / seconds
     console.print(
-        f"detector {detector}, model {model}: {len(results)} photos in {seconds:.1f} s "
-        f"({len(results) / max(1e-9, seconds):.1f} a second)"
+        f"detector {detector}, model {model}: {len(outcomes)} photos in {seconds:.1f} s ({rate:.1f} a second)"
     )
-    report: list[dict[str, Any]] = []
-    for name in sorted({photo.split for photo, _, _ in results}):
-        table = Table(title=f"split {name}, whole photos" if name else "whole photos", title_justify="left")
-        table.add_column("source")
-        for column in (
-            "photos",
-            "plates",
-            "found, IoU 0.5",
-            "IoU 0.7",
-            "precision",
-            "corners off",
-            "other finds",
-            "read right",
-            "O=0, I=1",
-            "missed by detector",
-            "by reader",
-        ):
-            table.add_column(column, justify="right")
-        groups: dict[str, SceneScore] = {}
-        for source in sorted({photo.source for photo, _, _ in results if photo.split == name}):
-            groups[source] = score_scenes(r for r in results if r[0].split == name and r[0].source == source)
-            table.add_row(source, *_cells(groups[source]))
-        table.add_section()
-        placed = [g for g in groups.values() if g.placed]
-        texts = [g for g in groups.values() if g.texts]
-        mean = {
-            "recall_50": _mean([g.recall() for g in placed]),
-            "recall_70": _mean([g.recall(0.7) for g in placed]),
-            "plate_accuracy": _mean([g.right / len(g.texts) for g in texts]),
-            "plate_accuracy_folded": _mean([g.right_folded / len(g.texts) for g in texts]),
-        }
-        table.add_row(
-            "mean of the sources",
-            "",
-            "",
-            _percent(mean["recall_50"]),
-            _percent(mean["recall_70"]),
-            "",
-            "",
-            "",
-            _percent(mean["plate_accuracy"]),
-            _percent(mean["plate_accuracy_folded"]),
-            "",
-            "",
-        )
-        whole = score_scenes(r for r in results if r[0].split == name)
-        table.add_row("all", *_cells(whole))
-        console.print(table)
-        report.append(
-            {
-                "split": name,
-                "overall": whole.as_dict(),
-                "mean_of_sources": {k: _known(v) for k, v in mean.items()},
-                "by_source": {source: g.as_dict() for source, g in groups.items()},
-            }
-        )
+    for evaluation in evaluations:
+        console.print(_table(evaluation))
+    failed = [outcome for outcome in outcomes if outcome.message]
+    for outcome in failed[:10]:
+        err.print(f"[yellow]{outcome.message}[/yellow]", soft_wrap=True)
+    if failed:
+        err.print(f"{len(failed)} photos could not be opened; their plates count as missed")
     if json_file:
         data = {
             "model": str(model),
             "detector": str(detector),
-            "photos_a_second": len(results) / seconds,
-            "splits": report,
+            "photos_a_second": rate,
+            "splits": [evaluation.as_dict() for evaluation in evaluations],
         }
         json_file.write_text(json.dumps(data, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
-def _cells(score: Any) -> list[str]:
-    texts = len(score.texts)
+def _table(evaluation: SceneEvaluation) -> Table:
+    from rich.table import Table
+
+    title = f"split {evaluation.split}, whole photos" if evaluation.split else "whole photos"
+    table = Table(title=title, title_justify="left")
+    table.add_column("source")
+    for column in COLUMNS:
+        table.add_column(column, justify="right")
+    for source, score in evaluation.by_source.items():
+        table.add_row(source, *_cells(score))
+    table.add_section()
+    means = evaluation.means
+    cells = {
+        "found, IoU 0.5": means.recall_50,
+        "IoU 0.7": means.recall_70,
+        "read right": means.plate_accuracy,
+        "O=0, I=1": means.plate_accuracy_folded,
+    }
+    table.add_row("mean of the sources", *(_percent(cells.get(column, math.nan)) for column in COLUMNS))
+    table.add_row("all", *_cells(evaluation.overall))
+    return table
+
+
+def _cells(score: SceneScore) -> list[str]:
     return [
         str(score.photos),
         str(len(score.outcomes)),
@@ -127,20 +118,12 @@ def _cells(score: Any) -> list[str]:
         _percent(score.recall(0.7)),
         _percent(score.precision()),
         _percent(score.corner_error),
-        f"{score.others / max(1, score.photos):.2f} a photo",
-        _percent(score.right / texts if texts else math.nan),
-        _percent(score.right_folded / texts if texts else math.nan),
+        f"{score.others_a_photo:.2f} a photo",
+        _percent(score.accuracy),
+        _percent(score.accuracy_folded),
         str(score.faults("detector")),
         str(score.faults("reader")),
     ]
-
-
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else value
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values) if values else math.nan
 
 
 def _percent(share: float) -> str:

@@ -1,6 +1,7 @@
 """What the detector's network sees and says: a photo on its grid, and corners read off the grid's cells.
 
-Training and reading both come through here, so that they cannot differ.
+Training and reading both come through here, so that they cannot differ. What the network should say is in
+`training.detector.targets`.
 """
 
 from __future__ import annotations
@@ -34,6 +35,11 @@ class Level:
         """Pixels of a corner offset of 1."""
         return 4.0 * self.stride
 
+    def centres(self, columns: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Centres (..., 2) of cells, x then y, in pixels of the input."""
+        cells = np.stack([columns, rows], axis=-1).astype(np.float32)
+        return np.asarray((cells + np.float32(0.5)) * np.float32(self.stride), dtype=np.float32)
+
 
 LEVELS = (Level(8, 0, 144), Level(32, 104, 1e9))
 MAPS = ("small", "large")
@@ -41,6 +47,9 @@ MAPS = ("small", "large")
 
 INPUT = 640
 """The longer side of a photo at the first look."""
+
+THRESHOLD = 0.5
+"""The score from which on a plate is reported, unless told otherwise."""
 
 STEP = 32
 """Width and height of the network's input are multiples of it."""
@@ -70,12 +79,6 @@ def normalize(photos: Picture) -> NDArray[np.float32]:
     return np.asarray((photos.astype(np.float32) - GREY) / 64, dtype=np.float32)
 
 
-def centres(height: int, width: int, stride: int) -> NDArray[np.float32]:
-    """Centres (height, width, 2) of a map's cells, x then y, in pixels of the input."""
-    y, x = np.mgrid[:height, :width]
-    return (np.stack([x, y], axis=-1).astype(np.float32) + np.float32(0.5)) * np.float32(stride)
-
-
 def read_off(
     maps: Sequence[NDArray[np.float32]], *, threshold: float, most: int = 400
 ) -> tuple[Quads, NDArray[np.float32]]:
@@ -91,54 +94,6 @@ def read_off(
             best = np.argsort(-found[rows, columns, 0], kind="stable")[:most]
             rows, columns = rows[best], columns[best]
         cells = found[rows, columns]
-        middle = (np.stack([columns, rows], axis=-1).astype(np.float32) + np.float32(0.5)) * np.float32(level.stride)
-        quads.append(middle[:, None] + cells[:, 1:].reshape(-1, 4, 2) * np.float32(level.unit))
+        quads.append(level.centres(columns, rows)[:, None] + cells[:, 1:].reshape(-1, 4, 2) * np.float32(level.unit))
         scores.append(np.asarray(1 / (1 + np.exp(-cells[:, 0])), dtype=np.float32))
     return np.concatenate(quads), np.concatenate(scores)
-
-
-def encode(quads: Quads, ignored: Quads, size: tuple[int, int], *, partly: bool = False) -> list[NDArray[np.float32]]:
-    """What the network should say: for each level a map (h, w, 12) of an input of `size` = (height, width).
-
-    Its channels: target score; weight of the score; weight of the corners (one over the plate's size in pixels, shared
-    out among its cells); eight corner offsets; 1 where an unlabelled plate may be (`partly` labelled photos). `quads`
-    (N, 4, 2) are plates; within `ignored` ones nothing is asked.
-    """
-    maps = []
-    for level in LEVELS:
-        height, width = size[0] // level.stride, size[1] // level.stride
-        truth = np.zeros((height, width, 12), np.float32)
-        truth[..., 1] = 1
-        truth[..., 11] = partly
-        middle = centres(height, width, level.stride)
-        for quad in ignored:
-            truth[_inside(quad, middle, 1.1), 1] = 0
-        for quad in sorted(quads, key=cv2.contourArea, reverse=True):
-            sides = np.linalg.norm(quad - np.roll(quad, -1, axis=0), axis=1)
-            length = max(sides[0] + sides[2], sides[1] + sides[3]) / 2
-            truth[_inside(quad, middle, 1.1), 1] = 0
-            if not level.shortest <= length < level.longest:
-                continue
-            cells = _inside(quad, middle, 0.5)
-            centre = quad.mean(axis=0)
-            x, y = np.clip((centre // level.stride).astype(int), 0, [width - 1, height - 1])
-            cells[y, x] = True
-            share = 1 / np.sqrt(cells.sum())
-            truth[cells, 0] = 1
-            truth[cells, 1] = share
-            truth[cells, 2] = share * level.unit / np.sqrt(max(16.0, float(cv2.contourArea(quad))))
-            offsets = (quad[None] - middle[cells][:, None]) / np.float32(level.unit)
-            truth[cells, 3:11] = offsets.reshape(-1, 8)
-        maps.append(truth)
-    return maps
-
-
-def _inside(quad: Quads, points: NDArray[np.float32], size: float) -> NDArray[np.bool_]:
-    """Which points (h, w, 2) lie within a convex quad (4, 2) that is resized about its middle."""
-    middle = quad.mean(axis=0)
-    corners = middle + (quad - middle) * np.float32(size)
-    inside = np.ones(points.shape[:2], dtype=bool)
-    for a, b in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-        edge, there = b - a, points - a
-        inside &= edge[0] * there[..., 1] - edge[1] * there[..., 0] >= 0
-    return inside

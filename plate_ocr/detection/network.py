@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plate_ocr.detection.detector import Detection
-from plate_ocr.detection.grid import GREY, MAPS, first_scale, normalize, read_off, resize
-from plate_ocr.detection.quads import Quads, merge, overlap
+from plate_ocr.detection.grid import GREY, MAPS, THRESHOLD, first_scale, normalize, read_off, resize
+from plate_ocr.detection.quads import Quads, at, length, merge, usable
 from plate_ocr.model_store import DETECTOR_ONNX, open_detector, open_session
 from plate_ocr.plate import Corners
 from plate_ocr.recognition.preprocess import to_grey
@@ -68,7 +68,7 @@ class NetworkDetector:
         self,
         model: str | Path = "detector",
         *,
-        threshold: float = 0.5,
+        threshold: float = THRESHOLD,
         threads: int = 0,
         again: bool = True,
         refine: bool = True,
@@ -96,7 +96,7 @@ class NetworkDetector:
         scale = first_scale(grey)
         found = self._look(grey, scale)
         unsure = max((score for _, score in found), default=0.0) < ENOUGH
-        if self._again and (unsure or max(_length(quad) for quad, _ in found) * scale > LONG):
+        if self._again and (unsure or max(length(quad) for quad, _ in found) * scale > LONG):
             found += self._look(grey, scale / 2)
         if self._again and unsure:
             found += self._look(grey, 2 * scale)
@@ -104,7 +104,10 @@ class NetworkDetector:
             found = self._refined(grey, found)
         if found:
             found = merge(np.stack([quad for quad, _ in found]), np.array([s for _, s in found], np.float32))
-        return [Detection(Corners.of(quad), score) for quad, score in found if score >= self._threshold]
+        # The network's four corners are four free points: now and then they cross.
+        return [
+            Detection(Corners.of(quad), score) for quad, score in found if score >= self._threshold and usable(quad)
+        ]
 
     def maps(self, photo: Picture, scale: float) -> list[NDArray[np.float32]]:
         """What the network says of a photo resized by `scale`: a map (h, w, 9) a level."""
@@ -124,13 +127,11 @@ class NetworkDetector:
         refined = []
         for i, (quad, score) in enumerate(found):
             # The coarse level has nothing to say about plates of this size.
-            seen = merge(*read_off([small[i], large[i, :0]], threshold=0.1))
-            back = cv2.invertAffineTransform(matrices[i])
-            turned = [((q @ back[:, :2].T + back[:, 2]).astype(np.float32), s) for q, s in seen]
-            same = [(q, s) for q, s in turned if overlap(q, quad)[0] >= 0.3]
+            quads, scores = read_off([small[i], large[i, :0]], threshold=0.1)
+            back = cv2.invertAffineTransform(matrices[i]).astype(np.float32)
+            same = at(quad, quads @ back[:, :2].T + back[:, 2], scores)
             if same:
-                corners, again = max(same, key=lambda entry: entry[1])
-                refined.append((corners, float(np.sqrt(score * again))))
+                refined.append((same[0], float(np.sqrt(score * same[1]))))
             else:
                 refined.append((quad, score / 2))
         return refined
@@ -139,7 +140,7 @@ class NetworkDetector:
 def window(photo: Picture, quad: Quads) -> tuple[Picture, NDArray[np.float64]]:
     """A grey photo's piece about a plate, WINDOW in size with the plate LENGTH long (enlarged at most to double size),
     and the matrix (2, 3) from the photo to it."""
-    scale = min(2.0, LENGTH / max(1.0, _length(quad)))
+    scale = min(2.0, LENGTH / max(1.0, length(quad)))
     target = np.array(WINDOW) / 2
     middle = (quad.max(axis=0) + quad.min(axis=0)).astype(np.float64) / 2
     matrix = np.column_stack((np.eye(2) * scale, target - scale * middle))
@@ -160,9 +161,3 @@ def window(photo: Picture, quad: Quads) -> tuple[Picture, NDArray[np.float64]]:
         photo, warp, WINDOW, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=GREY
     )
     return np.asarray(piece, dtype=np.uint8), matrix
-
-
-def _length(quad: Quads) -> float:
-    """The mean of a quad's longer pair of sides."""
-    sides = np.linalg.norm(quad - np.roll(quad, -1, axis=0), axis=1)
-    return float(max(sides[0] + sides[2], sides[1] + sides[3])) / 2

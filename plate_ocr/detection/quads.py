@@ -10,9 +10,24 @@ Quads = NDArray[np.float32]
 """Corners (..., 4, 2) in pixels, clockwise from top left."""
 
 
-def area(quad: Quads) -> float:
-    """The area of one convex quad (4, 2)."""
-    return float(cv2.contourArea(cv2.convexHull(quad)))
+def sides(quad: Quads) -> NDArray[np.float32]:
+    """The lengths (4,) of a quad's (4, 2) sides: top, right, bottom, left."""
+    return np.asarray(np.linalg.norm(quad - np.roll(quad, -1, axis=0), axis=1), dtype=np.float32)
+
+
+def length(quad: Quads) -> float:
+    """The mean of the longer pair of a quad's (4, 2) opposite sides."""
+    top, right, bottom, left = sides(quad)
+    return float(max(top + bottom, right + left)) / 2
+
+
+def usable(quad: Quads) -> bool:
+    """Whether a quad (4, 2) can be straightened: finite, convex, clockwise, no side shorter than a pixel."""
+    if not np.isfinite(quad).all() or sides(quad).min() < 1:
+        return False
+    edges = np.roll(quad, -1, axis=0) - quad
+    after = np.roll(edges, -1, axis=0)
+    return bool((edges[:, 0] * after[:, 1] - edges[:, 1] * after[:, 0] > 0).all())
 
 
 def overlap(a: Quads, b: Quads) -> tuple[float, float]:
@@ -52,32 +67,76 @@ def _size(polygon: list[list[float]]) -> float:
     return abs(sum(x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in pairs)) / 2
 
 
+_NEXT = [1, 2, 3, 0]
+_X, _Y = (axis.reshape(-1) for axis in np.meshgrid(*[(np.arange(7, dtype=np.float32) + 0.5) / 7] * 2))
+_SHARES = np.stack([(1 - _X) * (1 - _Y), _X * (1 - _Y), _X * _Y, (1 - _X) * _Y], axis=1).astype(np.float32)
+
+
+def overlaps(quad: Quads, others: Quads) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """About what `overlap` says of one convex quad (4, 2) and each of many (N, 4, 2), from 49 points of each: within
+    about 0.05, and many times as fast. Both (N,)."""
+    areas, own = _areas(others), float(_areas(quad[None])[0])
+    # Of the smaller quad, the share of points within the larger one.
+    shared = np.where(areas < own, areas * _inside(_points(others), quad), own * _inside(_points(quad[None]), others))
+    union, smaller = areas + own - shared, np.minimum(areas, own)
+    iou, inside = shared / np.maximum(union, 1e-9), shared / np.maximum(smaller, 1e-9)
+    return iou.astype(np.float32), inside.astype(np.float32)
+
+
+def _areas(quads: Quads) -> NDArray[np.float32]:
+    """By the shoelace formula, from the diagonals."""
+    down, up = quads[:, 2] - quads[:, 0], quads[:, 3] - quads[:, 1]
+    return np.asarray(np.abs(down[:, 0] * up[:, 1] - down[:, 1] * up[:, 0]) / 2, dtype=np.float32)
+
+
+def _points(quads: Quads) -> NDArray[np.float32]:
+    """Points (N, 49, 2) spread evenly over quads (N, 4, 2)."""
+    return np.asarray(_SHARES @ quads, dtype=np.float32)
+
+
+def _inside(points: NDArray[np.float32], quads: Quads) -> NDArray[np.float32]:
+    """The share of points ([N,] P, 2) within clockwise quads ([N,] 4, 2)."""
+    edges = quads[..., _NEXT, :] - quads
+    # A point is inside if it lies to the right of each side: a cross product, written as a matrix one.
+    normals = np.stack([-edges[..., 1], edges[..., 0]], axis=-1)
+    least = (normals * quads).sum(axis=-1)
+    right = points @ np.swapaxes(normals, -1, -2) >= least[..., None, :]
+    return np.asarray(right.all(axis=-1).mean(axis=-1), dtype=np.float32)
+
+
 def merge(
     quads: Quads, scores: NDArray[np.float32], *, same: float = 0.45, within: float = 0.7, most: int = 100
 ) -> list[tuple[Quads, float]]:
     """Non-maximum suppression that keeps what the suppressed ones know: quads (N, 4, 2), scores (N,), best first.
 
-    A quad that shares `same` (IoU) with a better one, or lies within it by `within` of its own area, is the same plate;
-    the corners of those at IoU 0.7 or more are averaged by the squares of their scores, which is finer than any one.
+    A quad that shares `same` (IoU) with a better one, or of which `within` is shared with it, is the same plate; the
+    corners of those at IoU 0.7 or more are averaged by the squares of their scores, which is finer than any one.
     """
     order = np.argsort(-scores, kind="stable")
-    low, high = quads.min(axis=1), quads.max(axis=1)
+    quads, scores = quads[order], scores[order]
     found: list[tuple[Quads, float]] = []
-    while len(order) and len(found) < most:
-        best, others = order[0], order[1:]
-        # Most of the others are the same plate for certain, or lie apart; polygons are clipped for the few between.
-        sides = np.linalg.norm(quads[best] - np.roll(quads[best], -1, axis=0), axis=1)
-        alike = np.abs(quads[others] - quads[best]).max(axis=(1, 2)) < 0.08 * sides.min()
-        apart = ((high[others] <= low[best]) | (low[others] >= high[best])).any(axis=1)
-        bundle, rest = [best, *others[alike]], list(others[apart & ~alike])
-        for other in others[~alike & ~apart]:
-            iou, inside = overlap(quads[best], quads[other])
-            if iou >= 0.7:
-                bundle.append(other)
-            if iou < same and inside < within:
-                rest.append(other)
-        weights = scores[bundle] ** 2
-        corners = np.tensordot(weights / weights.sum(), quads[bundle], axes=1).astype(np.float32)
-        found.append((corners, float(scores[best])))
-        order = np.array(sorted(rest, key=lambda i: -scores[i]), dtype=int)
+    while len(quads) and len(found) < most:
+        iou, inside = overlaps(quads[0], quads)
+        iou[0] = inside[0] = 1
+        found.append((_mean(quads, scores, iou), float(scores[0])))
+        others = (iou < same) & (inside < within)
+        quads, scores = quads[others], scores[others]
     return found
+
+
+def at(quad: Quads, quads: Quads, scores: NDArray[np.float32]) -> tuple[Quads, float] | None:
+    """Of quads (N, 4, 2) with scores (N,), the best that shares 0.3 (IoU) with a known one, as `merge` would give it;
+    None if there is none."""
+    there = overlaps(quad, quads)[0] >= 0.3
+    if not there.any():
+        return None
+    best = int(np.argmax(np.where(there, scores, -1)))
+    iou = overlaps(quads[best], quads)[0]
+    iou[best] = 1
+    return _mean(quads, scores, iou), float(scores[best])
+
+
+def _mean(quads: Quads, scores: NDArray[np.float32], iou: NDArray[np.float32]) -> Quads:
+    alike = iou >= 0.7
+    weights = scores[alike] ** 2
+    return np.asarray(np.tensordot(weights / weights.sum(), quads[alike], axes=1), dtype=np.float32)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
 from plate_ocr.evaluation.evaluate import Evaluation
@@ -18,7 +20,35 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLOURS = ("#1c5fb8", "#c8541c", "#2a9d5c", "#8a4fb0")
-"""One a split; told apart in print and by the colour-blind, too."""
+"""One for each split; told apart in print and by the colour-blind, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """How one evaluation is drawn."""
+
+    evaluation: Evaluation
+    name: str
+    colour: str
+    dashes: str
+
+    @property
+    def outcomes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Confidences, and 1 for each reading that was right, else 0."""
+        reads = self.evaluation.reads
+        return np.array([read.confidence for read in reads]), np.array([float(read.right) for read in reads])
+
+
+def _lines(evaluations: Sequence[Evaluation], against: Sequence[Evaluation] = ()) -> Iterator[_Line]:
+    """One for each split, and a dashed one of the same colour for the other model."""
+    for group, dashes, suffix in ((evaluations, "-", ""), (against, "--", ", against")):
+        for evaluation, colour in zip(group, COLOURS * len(group), strict=False):
+            yield _Line(evaluation, (evaluation.split or "all rows") + suffix, colour, dashes)
+
+
+def _name(figure: Figure) -> None:
+    """The names of the lines, above them: within the axes there is no place that is always free."""
+    figure.legend(loc="outside upper left", ncols=3, frameon=False)
 
 
 def _figure(width: float, height: float) -> Figure:
@@ -44,54 +74,53 @@ def _svg(figure: Figure) -> str:
 
 
 def reliability(evaluations: Sequence[Evaluation], *, bins: int = 15) -> str:
-    """How often readings of a confidence were right: bins of equal mass with their 95 % Wilson intervals."""
+    """How often readings of a confidence were right: bins of equal mass, of ten readings at least, with their 95 %
+    Wilson intervals."""
     figure = _figure(5.2, 4.4)
     axes = figure.add_subplot()
-    axes.plot([0, 1], [0, 1], color="#999", linewidth=1, linestyle="--")
-    for evaluation, colour in zip(evaluations, COLOURS * len(evaluations), strict=False):
-        p, y = _outcomes(evaluation)
-        groups = [g for g in np.array_split(np.argsort(p, kind="stable"), min(bins, len(p))) if len(g)]
-        x = [float(p[g].mean()) for g in groups]
+    axes.plot([0, 1], [0, 1], color="#999", linewidth=1, linestyle=":")
+    for line in _lines(evaluations):
+        p, y = line.outcomes
+        groups = np.array_split(np.argsort(p, kind="stable"), min(bins, max(1, len(p) // 10)))
         right = [float(y[g].mean()) for g in groups]
-        spans = [wilson(int(y[g].sum()), len(g)) for g in groups]
-        low = [max(0.0, r - s[0]) for r, s in zip(right, spans, strict=True)]
-        high = [max(0.0, s[1] - r) for r, s in zip(right, spans, strict=True)]
         axes.errorbar(
-            x,
+            [float(p[g].mean()) for g in groups],
             right,
-            [low, high],
-            color=colour,
+            _spans([int(y[g].sum()) for g in groups], [len(g) for g in groups]),
+            color=line.colour,
             marker="o",
             markersize=4,
             linewidth=1.2,
             elinewidth=0.7,
             capsize=2,
-            label=_name(evaluation),
+            label=line.name,
         )
     axes.set(xlabel="confidence", ylabel="share read right", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     axes.grid(alpha=0.25)
-    axes.legend(loc="upper left", frameon=False)
+    _name(figure)
     return _svg(figure)
 
 
-def risk_coverage(evaluations: Sequence[Evaluation]) -> str:
-    """The share of wrong readings among the surest ones, over how many of them are kept."""
+def risk_coverage(evaluations: Sequence[Evaluation], against: Sequence[Evaluation] = ()) -> str:
+    """The share of wrong readings among the surest ones, over how many of them are kept. Those of another model,
+    `against`, are dashed."""
     figure = _figure(5.2, 4.4)
     axes = figure.add_subplot()
     top = 0.0
-    for evaluation, colour in zip(evaluations, COLOURS * len(evaluations), strict=False):
-        p, y = _outcomes(evaluation)
+    for line in _lines(evaluations, against):
+        p, y = line.outcomes
         down = np.argsort(-p, kind="stable")
-        wrong = np.cumsum(1 - y[down]) / np.arange(1, len(p) + 1)
+        kept = np.arange(1, len(p) + 1)
+        wrong = np.cumsum(1 - y[down]) / kept
         axes.plot(
-            100 * np.arange(1, len(p) + 1) / len(p), 100 * wrong, color=colour, linewidth=1.6, label=_name(evaluation)
+            100 * kept / len(p), 100 * wrong, color=line.colour, linestyle=line.dashes, linewidth=1.6, label=line.name
         )
         top = max(top, float(wrong[-1]))
     for rate in (0.5, 1.0):
         axes.axhline(rate, color="#999", linewidth=0.7, linestyle=":")
     axes.set(xlabel="readings kept, %", ylabel="wrong among them, %", xlim=(0, 100), ylim=(0, max(3.0, 110 * top)))
     axes.grid(alpha=0.25)
-    axes.legend(loc="upper left", frameon=False)
+    _name(figure)
     return _svg(figure)
 
 
@@ -127,26 +156,39 @@ def confusion_matrix(evaluation: Evaluation, *, most: int = 24) -> str:
 
 
 def by_position(evaluation: Evaluation, *, most: int = 10) -> str:
-    """How often the first, the second … character of a label was read wrong or missed."""
+    """How often the first, the second … character of a label was read wrong or missed, with 95 % Wilson intervals and
+    the number of errors; places that fewer than ten labels have are left out."""
     seen: Counter[int] = Counter()
     wrong: Counter[int] = Counter()
     for read in evaluation.reads:
         label, text = read.pair
         seen.update(range(len(label)))
         wrong.update({op.src_pos for op in Levenshtein.editops(label, text) if op.tag != "insert"})
-    places = sorted(seen)[:most]
-    figure = _figure(5.2, 2.8)
+    least = min(10, max(seen.values()))
+    places = [place for place in sorted(seen) if seen[place] >= least][:most]
+    figure = _figure(5.2, 4.4)
     axes = figure.add_subplot()
-    axes.bar([p + 1 for p in places], [100 * wrong[p] / seen[p] for p in places], color=COLOURS[0], width=0.7)
-    axes.set(xlabel="character of the label", ylabel="wrong, %", xticks=[p + 1 for p in places])
+    shares = [100 * wrong[p] / seen[p] for p in places]
+    low, high = _spans([wrong[p] for p in places], [seen[p] for p in places])
+    bars = axes.bar(
+        [p + 1 for p in places],
+        shares,
+        yerr=[[100 * v for v in low], [100 * v for v in high]],
+        color=COLOURS[0],
+        width=0.7,
+        error_kw={"ecolor": "#444", "elinewidth": 0.8, "capsize": 2},
+    )
+    axes.bar_label(bars, [f"{wrong[p]}/{seen[p]}" for p in places], padding=2, fontsize=8)
+    axes.set(xlabel="character of the label", ylabel="wrong or missed, %", xticks=[p + 1 for p in places])
     axes.grid(alpha=0.25, axis="y")
     return _svg(figure)
 
 
-def _outcomes(evaluation: Evaluation) -> tuple[np.ndarray, np.ndarray]:
-    p = np.array([read.confidence for read in evaluation.reads])
-    return p, np.array([float(read.label.text == read.text) for read in evaluation.reads])
-
-
-def _name(evaluation: Evaluation) -> str:
-    return evaluation.split or "all rows"
+def _spans(hits: Sequence[int], trials: Sequence[int]) -> tuple[list[float], list[float]]:
+    """How far the 95 % Wilson intervals reach below and above the shares, as matplotlib takes them."""
+    shares = [h / n for h, n in zip(hits, trials, strict=True)]
+    spans = [wilson(h, n) for h, n in zip(hits, trials, strict=True)]
+    return (
+        [max(0.0, share - low) for share, (low, _) in zip(shares, spans, strict=True)],
+        [max(0.0, high - share) for share, (_, high) in zip(shares, spans, strict=True)],
+    )

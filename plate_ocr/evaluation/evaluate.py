@@ -39,6 +39,11 @@ class Read:
         return self.label.text, self.text
 
     @property
+    def right(self) -> bool:
+        """Whether the reading is the label to the last character."""
+        return self.label.text == self.text
+
+    @property
     def size(self) -> str:
         """Which class of character height the crop falls into: 0.6 of the height of a one-line crop, 0.35 of that of a
         two-line one. It is an estimate; the surroundings of a loose crop make it too high."""
@@ -89,19 +94,22 @@ class Evaluation:
     @property
     def calibration(self) -> Calibration:
         """How the confidences compare with what was right."""
-        return calibrate(
-            [read.confidence for read in self.reads], [read.label.text == read.text for read in self.reads]
-        )
+        return calibrate([read.confidence for read in self.reads], [read.right for read in self.reads])
 
     def confusions(self, most: int = 10) -> list[tuple[str, str, int]]:
         """The commonest (label's character, read as, how often)."""
         counts: Counter[tuple[str, str]] = confusions(read.pair for read in self.reads)
         return [(truth, text, n) for (truth, text), n in counts.most_common(most)]
 
-    def worst(self, most: int = 10) -> list[Read]:
-        """Wrong reads, the most confident first: those that a threshold would not catch."""
+    @property
+    def wrong(self) -> list[Read]:
+        """Wrong reads (O = 0 and I = 1), the most confident first: those that a threshold would not catch."""
         wrong = [read for read in self.reads if fold(read.label.text) != fold(read.text)]
-        return sorted(wrong, key=lambda read: -read.confidence)[:most]
+        return sorted(wrong, key=lambda read: -read.confidence)
+
+    def worst(self, most: int = 10) -> list[Read]:
+        """The first of the wrong reads."""
+        return self.wrong[:most]
 
     def as_dict(self) -> dict[str, Any]:
         """Everything for a JSON file."""

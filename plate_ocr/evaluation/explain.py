@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from plate_ocr.batch.annotate import annotate
 from plate_ocr.detection import Detection, Detector, NetworkDetector, rectify
 from plate_ocr.detection.grid import first_scale
-from plate_ocr.evaluation.page import figure, page, percent
+from plate_ocr.evaluation.page import figure, page, percent, table
 from plate_ocr.plate import Plate
 from plate_ocr.reader import PlateReader
 from plate_ocr.recognition.decoder import Text
@@ -44,12 +44,12 @@ def explain(photo: Picture, reader: PlateReader, recognizer: Recognizer, detecto
 
 
 def _summary(plates: list[Plate]) -> str:
-    rows = "".join(
-        f"<tr><td>{p.number or ''}<td><b>{escape(p.text)}</b><td>{percent(p.confidence) if p.text else ''}"
-        f"<td>{escape(p.region)}<td>{p.status.value}</tr>"
+    rows = [
+        f"<td>{p.number or ''}<td><b>{escape(p.text)}</b><td>{percent(p.confidence) if p.text else ''}"
+        f"<td>{escape(p.region)}<td>{p.status.value}"
         for p in plates
-    )
-    return f"<table><tr><th>plate<th>text<th>confidence<th>region<th>status</tr>{rows}</table>"
+    ]
+    return table("<th>plate<th>text<th>confidence<th>region<th>status", rows)
 
 
 def _reading(crop: Picture, recognizer: Recognizer) -> str:
@@ -62,18 +62,18 @@ def _reading(crop: Picture, recognizer: Recognizer) -> str:
     if final.stage == "1":
         said += "That is sure enough. "
     else:
-        said += f"That is not sure enough: {'one more round' if final.stage == '2' else 'two more rounds'} of looks. "
+        said += "That is not sure enough: other views of it vote. "
     said += f"After calibration: <b>{escape(final.text) or 'nothing'}</b>, {percent(final.confidence)}.</p>"
-    rows = "".join(
-        f"<tr><td><b>{escape(alphabet.decode(c.classes)) or '(nothing)'}</b><td>{percent(np.exp(c.log_p))}"
+    rows = [
+        f"<td><b>{escape(alphabet.decode(c.classes)) or '(nothing)'}</b><td>{percent(np.exp(c.log_p))}"
         f"<td><span class=bar style='width:{100 * min(1.0, float(np.exp(c.log_p))):.1f}px'></span>"
         f"<td>{'fits a format' if c.fits else 'fits none'}"
-        f"<td>{escape(', '.join(list(recognizer.decoder.regions(alphabet.decode(c.classes)))[:4]))}</tr>"
+        f"<td>{escape(', '.join(list(recognizer.decoder.regions(alphabet.decode(c.classes)))[:4]))}"
         for c in recognizer.decoder.candidates(text.log_p)[:SHOWN]
         if np.exp(c.log_p) > 1e-6
-    )
-    table = f"<table><tr><th>candidate<th>probability<th><th>format<th>regions</tr>{rows}</table>"
-    return said + _chart(text, recognizer) + table
+    ]
+    heads = "<th>candidate<th>probability<th><th>format<th>regions"
+    return said + _chart(text, recognizer) + table(heads, rows)
 
 
 def _chart(text: Text, recognizer: Recognizer) -> str:

@@ -1,4 +1,4 @@
-"""Score a reader on whole photos: are the plates found, how exactly, and are they read?"""
+"""Read whole photos and say of each plate what became of it: is it found, how exactly, and is it read?"""
 
 from __future__ import annotations
 
@@ -7,14 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from plate_ocr.detection.quads import overlap
-from plate_ocr.evaluation.metrics import fold, wilson
 from plate_ocr.labels import LabelledPhoto, LabelledPlate
-from plate_ocr.plate import Plate
+from plate_ocr.plate import Plate, Status
 
 NEAR = 0.5
 """A plate counts as found from this intersection over union on."""
@@ -46,103 +44,37 @@ class PlateOutcome:
         return "reader" if found else "detector"
 
 
-Result = tuple[LabelledPhoto, tuple[PlateOutcome, ...], tuple[float, ...]]
-"""A photo, what became of its plates, and of each find the best IoU with one of them."""
+@dataclass(frozen=True, slots=True)
+class PhotoOutcome:
+    """What became of one labelled photo: of its plates, and of each find the best IoU with one of them (nan where a
+    label has no corners). `message` says why it could not be opened; its plates then count as missed."""
 
-
-@dataclass(frozen=True)
-class SceneScore:
-    """Counts over some photos; shares follow from them. `finds` holds for each plate that was reported the best
-    intersection over union with a labelled one, nan in photos whose labels have no corners."""
-
-    photos: int
-    outcomes: tuple[PlateOutcome, ...]
+    photo: LabelledPhoto
+    plates: tuple[PlateOutcome, ...]
     finds: tuple[float, ...]
-
-    @property
-    def others(self) -> int:
-        """Finds on no labelled plate."""
-        return sum(iou < TOUCHING for iou in self.finds)
-
-    def precision(self, least: float = NEAR) -> float:
-        """Share of the finds that lie on a labelled plate at this IoU; nan without finds. Where a photo shows plates
-        without a label, finding them counts against it."""
-        placed = [iou for iou in self.finds if not math.isnan(iou)]
-        return sum(iou >= least for iou in placed) / len(placed) if placed else math.nan
-
-    @property
-    def placed(self) -> list[PlateOutcome]:
-        """Those with corners in their labels."""
-        return [o for o in self.outcomes if not math.isnan(o.iou)]
-
-    @property
-    def texts(self) -> list[PlateOutcome]:
-        """Those with a text in their labels."""
-        return [o for o in self.outcomes if o.label.text]
-
-    def recall(self, least: float = NEAR) -> float:
-        """Share of the plates that was found at this IoU; nan without corners."""
-        placed = self.placed
-        return sum(o.iou >= least for o in placed) / len(placed) if placed else math.nan
-
-    @property
-    def corner_error(self) -> float:
-        """Median over the plates found of the corners' mean distance, in shares of the plate's width."""
-        distances = [o.distance for o in self.outcomes if not math.isnan(o.distance)]
-        return float(np.median(distances)) if distances else math.nan
-
-    @property
-    def right(self) -> int:
-        """Plates found and read without a fault."""
-        return sum(not o.fault for o in self.texts)
-
-    @property
-    def right_folded(self) -> int:
-        """The same with O = 0 and I = 1."""
-        return sum(fold(o.text) == fold(o.label.text) for o in self.texts)
-
-    def faults(self, who: str) -> int:
-        """How many plates the 'detector' or the 'reader' got wrong."""
-        return sum(o.fault == who for o in self.texts)
-
-    def as_dict(self) -> dict[str, Any]:
-        """All figures, for JSON; None where there is nothing to count."""
-        texts = len(self.texts)
-        figures: dict[str, Any] = {
-            "photos": self.photos,
-            "plates": len(self.outcomes),
-            "recall_50": self.recall(),
-            "recall_70": self.recall(0.7),
-            "precision_50": self.precision(),
-            "precision_70": self.precision(0.7),
-            "corner_error": self.corner_error,
-            "other_finds_a_photo": self.others / max(1, self.photos),
-            "texts": texts,
-            "plate_accuracy": self.right / texts if texts else math.nan,
-            "plate_accuracy_95": wilson(self.right, texts) if texts else None,
-            "plate_accuracy_folded": self.right_folded / texts if texts else math.nan,
-            "detector_faults": self.faults("detector"),
-            "reader_faults": self.faults("reader"),
-        }
-        return {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in figures.items()}
+    message: str = ""
 
 
 def read_scenes(
     read_many: Callable[[Iterable[Path]], Iterator[Plate]], photos: Sequence[LabelledPhoto]
-) -> Iterator[Result]:
-    """For each photo, in order: what became of its plates, and how well each find lies on one of them.
+) -> Iterator[PhotoOutcome]:
+    """What became of each photo, in the order in which their files first occur.
 
+    A file that stands in several splits or tables is read once and compared with the labels of each of them.
     `read_many` is a `PlateReader`'s.
     """
-    by_name = {str(photo.path): photo for photo in photos}
-    for source, group in groupby(read_many([Path(name) for name in by_name]), key=lambda plate: plate.source):
-        photo = by_name[source]
-        finds = [plate for plate in group if plate.corners]
-        yield photo, *compare(photo, finds)
+    labelled: dict[str, list[LabelledPhoto]] = {}
+    for photo in photos:
+        labelled.setdefault(str(photo.path), []).append(photo)
+    for source, group in groupby(read_many([Path(name) for name in labelled]), key=lambda plate: plate.source):
+        plates = list(group)
+        for photo in labelled[source]:
+            yield compare(photo, plates)
 
 
-def compare(photo: LabelledPhoto, finds: Sequence[Plate]) -> tuple[tuple[PlateOutcome, ...], tuple[float, ...]]:
-    """The outcome of each plate of a photo, and of each find the best IoU with a labelled plate."""
+def compare(photo: LabelledPhoto, plates: Sequence[Plate]) -> PhotoOutcome:
+    """A photo's labels beside the rows that reading it gave."""
+    finds = [plate for plate in plates if plate.corners]
     outcomes = []
     ious = [0.0] * len(finds)
     for label in photo.plates:
@@ -165,16 +97,5 @@ def compare(photo: LabelledPhoto, finds: Sequence[Plate]) -> tuple[tuple[PlateOu
         if found and iou >= NEAR:
             distance = float(np.linalg.norm(found.array - truth, axis=1).mean() / max(1e-6, label.corners.width))
         outcomes.append(PlateOutcome(label, photo, iou, distance, text))
-    return tuple(outcomes), tuple(ious)
-
-
-def score_scenes(results: Iterable[Result]) -> SceneScore:
-    """The score over all of them."""
-    photos = 0
-    outcomes: list[PlateOutcome] = []
-    finds: list[float] = []
-    for _, plates, ious in results:
-        photos += 1
-        outcomes += plates
-        finds += ious
-    return SceneScore(photos, tuple(outcomes), tuple(finds))
+    unread = next((plate.message for plate in plates if plate.status is Status.UNREADABLE_PHOTO), "")
+    return PhotoOutcome(photo, tuple(outcomes), tuple(ious), unread)

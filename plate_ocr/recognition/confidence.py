@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-STAGES = ("1", "2", "3")
-"""After one look, after the first other views, after all of them: the mean over views that disagree is a careful
-figure, and the more views, the more so."""
+STAGES = ("1", "2")
+"""After one look, and after several: the mean over views that disagree is a careful figure."""
 
 
 @dataclass(frozen=True)

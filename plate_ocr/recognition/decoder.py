@@ -11,10 +11,12 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from plate_ocr.recognition.alignment import align, text_log_p
 from plate_ocr.recognition.alphabet import Alphabet
-from plate_ocr.recognition.beam import Candidate, align, beam_search, text_log_p
+from plate_ocr.recognition.beam import Candidate, beam_search
 from plate_ocr.recognition.ctc import Decoded, best_paths, log_softmax
 from plate_ocr.recognition.formats import Formats
+from plate_ocr.recognition.language import LanguageModel, LanguagePrior
 from plate_ocr.synthesis.region import load_regions
 
 FormatMode = Literal["soft", "strict", "off"]
@@ -22,6 +24,9 @@ FORMAT_MODES: tuple[str, ...] = get_args(FormatMode)
 
 PENALTY = 2.0
 """Nats that a text pays for fitting no known format. Vanity and foreign plates are common: they must be able to."""
+
+LANGUAGE_WEIGHT = 0.1
+"""How much a language model counts beside the network. From about 0.3 on it writes plates of its own."""
 
 SURE = 0.8
 """A greedy text is taken as it is if it fits a format and each of its characters is at least this likely."""
@@ -31,21 +36,26 @@ SURE = 0.8
 class DecoderSettings:
     """How to decode. With `formats` "soft" a text that fits no known format ranks lower, with "strict" it cannot be,
     with "off" it is like any other. `regions` restricts the formats to some regions. A reading that is nearly one of
-    the `known` plates is taken for it. `width` is the beam's.
+    the `known` plates is taken for it. `width` is the beam's. `language` names a language model that counts in the
+    beam, by its weight (0 to 5): a shipped one, or the folder of `plate-ocr language train`; '' for none.
 
-    Raises ValueError for another mode, or a width below 1.
+    Raises ValueError for another mode, a width below 1 or another weight.
     """
 
     formats: FormatMode = "soft"
     regions: tuple[str, ...] = ()
     known: tuple[str, ...] = ()
     width: int = 8
+    language: str = ""
+    language_weight: float = LANGUAGE_WEIGHT
 
     def __post_init__(self) -> None:
         if self.formats not in FORMAT_MODES:
             raise ValueError(f"formats is one of {', '.join(FORMAT_MODES)}, not {self.formats!r}")
         if self.width < 1:
             raise ValueError(f"a beam is at least 1 wide, not {self.width}")
+        if not 0 <= self.language_weight <= 5:
+            raise ValueError(f"a language model's weight is between 0 and 5, not {self.language_weight}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +72,18 @@ class Text:
         """The time step of each character: where a greedy decoder `found` it, or on the text's best path."""
         return self.found or align(self.log_p, self.classes)
 
+    def steps_of(self, classes: Sequence[int]) -> Sequence[int]:
+        """The time step of each character of another text, if this one has to be read so. Raises ValueError for one
+        that does not fit."""
+        return self.steps() if tuple(classes) == self.classes else align(self.log_p, classes)
+
 
 class Decoder:
     """Decodes the logits of one alphabet, and counts how many texts it `decoded`, and `searched` with the beam."""
 
     def __init__(self, alphabet: Alphabet, settings: DecoderSettings | None = None) -> None:
+        """Raises RegionError for an unknown region in `settings`, ModelError for a language model that is missing,
+        damaged or of other characters."""
         self.alphabet = alphabet
         self.settings = settings or DecoderSettings()
         self.searched = 0
@@ -74,6 +91,8 @@ class Decoder:
         if self.settings.regions:
             # A misspelt region is told at once, not with the first plate.
             load_regions(self.settings.regions)
+        language = self.settings.language
+        self._prior = LanguagePrior(LanguageModel(language), alphabet) if language else None
 
     @cached_property
     def formats(self) -> Formats:
@@ -93,6 +112,8 @@ class Decoder:
             width=self.settings.width,
             grammar=None if mode == "off" else self.formats,
             penalty={"off": 0.0, "soft": PENALTY, "strict": math.inf}[mode],
+            prior=self._prior,
+            weight=self.settings.language_weight,
         )
 
     def regions(self, text: str) -> dict[str, float]:

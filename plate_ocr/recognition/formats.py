@@ -15,13 +15,22 @@ _ANYWHERE = "XX"
 
 @dataclass
 class _Node:
-    """A place in the patterns: where each character leads (with how many others it shares that step), and whose plate
-    ends here."""
+    """A place in the patterns: where each character leads, with its share among all that may stand here, and whether a
+    plate ends here. Regions share the nodes from which their patterns go on alike."""
 
     next: dict[str, list[tuple[int, float]]] = field(default_factory=lambda: defaultdict(list))
-    ends: str = ""
+    ends: bool = False
     left: int = 0
     """Bit n is set if n characters can follow up to a whole plate."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """The first node of a region's layout, and the layout's share in the region's plates."""
+
+    node: int
+    region: str
+    share: float
 
 
 class Formats:
@@ -30,21 +39,22 @@ class Formats:
     def __init__(self, regions: Iterable[Region], alphabet: Alphabet) -> None:
         self._alphabet = alphabet
         self._nodes: list[_Node] = []
-        roots = []
+        self._by_key: dict[tuple[str | int, ...], int] = {}
+        layouts = []
         for region in regions:
             if region.code == _ANYWHERE:
                 continue
             total = sum(layout.weight for layout in region.layouts)
-            roots += [(self._add(region, k.texts), k.weight / total) for k in region.layouts]
-        for root, _ in roots:
-            self._count_left(root)
+            layouts += [_Layout(self._add(region, k.texts), region.code, k.weight / total) for k in region.layouts]
+        for layout in layouts:
+            self._count_left(layout.node)
         # By first character: most of a few hundred layouts fall out with it.
-        self._first: dict[str, list[tuple[int, float]]] = defaultdict(list)
-        for root, weight in roots:
-            for character, into in self._nodes[root].next.items():
-                self._first[character] += [(node, weight * share) for node, share in into]
+        self._first: dict[str, list[_Layout]] = defaultdict(list)
+        for layout in layouts:
+            for character, into in self._nodes[layout.node].next.items():
+                self._first[character] += [_Layout(n, layout.region, layout.share * share) for n, share in into]
         # State 0 is dead; state 1 the start. A state is a set of nodes.
-        start = frozenset(node for node, _ in roots)
+        start = frozenset(layout.node for layout in layouts)
         self._states: list[frozenset[int]] = [frozenset(), start]
         self._numbers = {state: number for number, state in enumerate(self._states)}
         self._steps: dict[tuple[int, int], int] = {}
@@ -74,55 +84,65 @@ class Formats:
         Every region is as likely as another before the text is known, and within a region every text of a layout.
         """
         nodes, left = self._nodes, 1 << max(0, len(text) - 1)
-        at: dict[int, float] = defaultdict(float)
-        for node, p in self._first.get(text[:1], ()):
+        at: dict[tuple[int, str], float] = defaultdict(float)
+        for layout in self._first.get(text[:1], ()):
             # Layouts of another length fall out at once.
-            if nodes[node].left & left:
-                at[node] += p
+            if nodes[layout.node].left & left:
+                at[layout.node, layout.region] += layout.share
         for character in text[1:]:
             left >>= 1
-            after: dict[int, float] = defaultdict(float)
-            for node, p in at.items():
+            after: dict[tuple[int, str], float] = defaultdict(float)
+            for (node, region), p in at.items():
                 for n, share in nodes[node].next.get(character, ()):
                     if nodes[n].left & left:
-                        after[n] += p * share
+                        after[n, region] += p * share
             at = after
         totals: dict[str, float] = defaultdict(float)
-        for node, p in at.items():
-            if code := self._nodes[node].ends:
-                totals[code] += p
+        for (node, region), p in at.items():
+            if nodes[node].ends:
+                totals[region] += p
         whole = sum(totals.values())
         return {code: p / whole for code, p in sorted(totals.items(), key=lambda item: -item[1])}
 
     def _add(self, region: Region, boxes: Sequence[TextBox]) -> int:
-        """Nodes of one layout; gives the first."""
-        root = here = self._new()
-        for box in boxes:
-            join = self._new()
+        """Nodes of one layout, from its end; gives the first. What goes on alike is one node: patterns differ more in
+        how they begin."""
+        after = self._shared(())
+        self._nodes[after].ends = True
+        for box in reversed(boxes):
+            start = self._new()
             for pattern in box.patterns:
-                self._add_pattern(region, pattern, here, join, 1 / len(box.patterns))
-            here = join
-        self._nodes[here].ends = region.code
-        return root
+                first, *others = slots(region, pattern)
+                rest = after
+                for slot in reversed(others):
+                    rest = self._tail(slot, rest)
+                self._lead(start, first, rest, 1 / len(box.patterns))
+            after = start
+        return after
 
-    def _add_pattern(self, region: Region, pattern: str, first: int, last: int, share: float) -> None:
-        places = slots(region, pattern)
-        at = first
-        for i, slot in enumerate(places):
-            after = last if i == len(places) - 1 else self._new()
-            for text in slot:
-                p = (share if i == 0 else 1.0) / len(slot)
-                node = at
-                for j, character in enumerate(text):
-                    into = after if j == len(text) - 1 else self._new()
-                    self._nodes[node].next[character].append((into, p if j == 0 else 1.0))
-                    node = into
-            at = after
+    def _tail(self, slot: Sequence[str], rest: int) -> int:
+        """The node that one slot leads on from, to the rest."""
+        known = len(self._nodes)
+        node = self._shared((rest, *slot))
+        if node == known:
+            self._lead(node, slot, rest, 1.0)
+        return node
+
+    def _lead(self, node: int, slot: Sequence[str], rest: int, share: float) -> None:
+        for text in slot:
+            into = self._tail((text[1:],), rest) if len(text) > 1 else rest
+            self._nodes[node].next[text[0]].append((into, share / len(slot)))
+
+    def _shared(self, key: tuple[str | int, ...]) -> int:
+        """The node of a key, made if there is none."""
+        if key not in self._by_key:
+            self._by_key[key] = self._new()
+        return self._by_key[key]
 
     def _count_left(self, number: int) -> int:
         node = self._nodes[number]
         if not node.left:
-            node.left = int(bool(node.ends))
+            node.left = int(node.ends)
             for n in {n for into in node.next.values() for n, _ in into}:
                 node.left |= self._count_left(n) << 1
         return node.left

@@ -6,16 +6,17 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from rapidfuzz import process
 from rapidfuzz.distance import Levenshtein
 
+from plate_ocr.recognition.alignment import text_log_p
 from plate_ocr.recognition.alphabet import Alphabet, normalize
-from plate_ocr.recognition.beam import text_log_p
 from plate_ocr.recognition.decoder import Text
 
 MOST_EDITS = 2
 LEAST_RATIO = 0.01
-"""A known plate has to be at least this likely, relative to the reading, in one of the views. So the edits are weighed
-by the picture: an O for a clear 8 never passes, one for a 0 does."""
+"""A known plate has to be at least this likely, relative to the reading, over all views. So the edits are weighed by
+the picture: an O for a clear 8 never passes, one for a doubtful 0 does."""
 
 
 class KnownPlatesError(ValueError):
@@ -38,23 +39,20 @@ def read_known(path: Path) -> tuple[str, ...]:
 
 
 def nearest(texts: Sequence[Text], reading: str, known: Sequence[str], alphabet: Alphabet) -> tuple[str, float] | None:
-    """The known plate that a reading stands for, and the odds of it against the reading in its best view.
+    """The known plate that a reading stands for, and the odds of it against the reading: how likely each is, summed
+    over the views, so that a view in which neither can be made out has no say.
 
     None where the reading is a known plate itself, or none is near.
     """
     if not reading or reading in known:
         return None
-    near = [
-        plate
-        for plate in known
-        if Levenshtein.distance(reading, plate, score_cutoff=MOST_EDITS) <= MOST_EDITS and not alphabet.unknown(plate)
-    ]
-    own = alphabet.encode(reading).tolist()
-    odds = {plate: max(_odds(text, alphabet.encode(plate).tolist(), own) for text in texts) for plate in near}
-    best = max(odds, key=lambda plate: odds[plate], default="")
-    return (best, odds[best]) if best and odds[best] >= LEAST_RATIO else None
+    found = process.extract(reading, known, scorer=Levenshtein.distance, score_cutoff=MOST_EDITS, limit=None)
+    near = [plate for plate, _, _ in found if not alphabet.unknown(plate)]
+    p = {plate: _likelihood(texts, alphabet.encode(plate).tolist()) for plate in near}
+    best = max(near, key=lambda plate: p[plate], default="")
+    own = _likelihood(texts, alphabet.encode(reading).tolist())
+    return (best, p[best] / own) if best and own > 0 and p[best] >= LEAST_RATIO * own else None
 
 
-def _odds(text: Text, plate: Sequence[int], reading: Sequence[int]) -> float:
-    against = text_log_p(text.log_p, reading, drop=60)
-    return math.exp(min(30.0, text_log_p(text.log_p, plate, drop=60) - against)) if against > -math.inf else 0.0
+def _likelihood(texts: Sequence[Text], classes: Sequence[int]) -> float:
+    return sum(math.exp(text_log_p(text.log_p, classes, drop=60)) for text in texts)

@@ -8,8 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from plate_ocr.model_store import LANGUAGE_ONNX, open_language, open_session
+from plate_ocr.model_store import LANGUAGE_ONNX, ModelError, open_language, open_session
+from plate_ocr.recognition.alphabet import BLANK, Alphabet
 from plate_ocr.recognition.ctc import log_softmax
+
+UNLEARNED = 0.01
+"""The share of probability that a prior gives to all classes alike, learned or not."""
 
 END = 0
 """The class that starts every text and ends it."""
@@ -88,3 +92,40 @@ class LanguageModel:
         shares = np.exp(log_softmax(scores[None].astype(np.float32)))[0]
         order = np.argsort(-shares, kind="stable")[:most]
         return [("".join(self.characters[cls - 1] for cls in beams[i][0]), float(shares[i])) for i in order]
+
+
+class LanguagePrior:
+    """A language model as the prior of a beam search, in the classes of a reader's alphabet.
+
+    A score is how much likelier a character is, as a logarithm, than the characters that the model expects at its place
+    are on average: log p + the entropy. So a typical text scores about 0 however long it is, and nothing, which has no
+    score, is no better and no worse; log p alone would fall with each character, and log p against a uniform choice
+    rise. A mixture with `UNLEARNED` keeps scores finite. After a character or a length that it never learned the model
+    has no view, and every class scores 0.
+    """
+
+    def __init__(self, model: LanguageModel, alphabet: Alphabet) -> None:
+        """Raises ModelError for a model that has no character of the alphabet."""
+        shared = [c for c in model.characters if not alphabet.unknown(c)]
+        if not shared:
+            raise ModelError(f"the language model's characters ({model.characters[:9]}…) are none of the reader's")
+        self._model = model
+        self._classes = alphabet.classes
+        # Of each class in both: the reader's number, the model's number.
+        self._numbers = {int(alphabet.encode(c)[0]): model.characters.index(c) + 1 for c in shared} | {BLANK: END}
+        self._readers, self._own = (np.array(n) for n in zip(*self._numbers.items(), strict=True))
+
+    def rows(self, prefixes: Sequence[tuple[int, ...]]) -> NDArray[np.float64]:
+        """The score (N, C) of every class of the reader after each prefix, in nats; class 0 stands for the end."""
+        scores = np.zeros((len(prefixes), self._classes))
+        known = [i for i, prefix in enumerate(prefixes) if self._knows(prefix)]
+        if known:
+            learned = np.exp(self._model.next([[self._numbers[c] for c in prefixes[i]] for i in known]))
+            p = np.full((len(known), self._classes), UNLEARNED / self._classes)
+            p[:, self._readers] += (1 - UNLEARNED) * learned[:, self._own]
+            log_p = np.log(p)
+            scores[known] = log_p - (p * log_p).sum(axis=1, keepdims=True)
+        return scores
+
+    def _knows(self, prefix: tuple[int, ...]) -> bool:
+        return len(prefix) <= self._model.longest and all(cls in self._numbers for cls in prefix)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -14,17 +14,18 @@ from numpy.typing import NDArray
 from plate_ocr.detection import Detector, make_detector
 from plate_ocr.model_store import ModelError, open_reader
 from plate_ocr.plate import Character
-from plate_ocr.recognition.beam import text_log_p
+from plate_ocr.recognition.alignment import text_log_p
 from plate_ocr.recognition.confidence import Confidence
 from plate_ocr.recognition.decoder import Decoder, DecoderSettings, Text
 from plate_ocr.recognition.known import nearest
 from plate_ocr.recognition.network import open_network
+from plate_ocr.recognition.posterior import certainties
 from plate_ocr.recognition.preprocess import prepare, to_grey
-from plate_ocr.recognition.views import first_views, more_views, vote
+from plate_ocr.recognition.views import other_views, vote
 
-DOUBT = (0.85, 0.6)
-"""A crop is looked at again if the probability of its text is below the first, and once more if the mean over its views
-is below the second: views that agree at 0.6 are right as often as one look at 0.9."""
+HOPELESS, DOUBT = 0.02, 0.8
+"""A crop is looked at again if the probability of its text lies between these. Below the first it is mostly no plate,
+and other views make none of it."""
 
 CLEAR = 0.9
 """A region is named if, of all regions whose formats the text fits, it is at least this likely."""
@@ -69,14 +70,14 @@ class Recognizer:
         decoding: DecoderSettings | None = None,
         looks: bool = True,
         confidence: Confidence | None = None,
-        straightener: Detector | None = None,
+        straighten: bool = True,
     ) -> None:
         """`model` is a shipped name or the folder of a run; `keras` reads with the Keras file instead of the ONNX one.
 
-        With `looks`, a crop that leaves doubt is looked at again in other views, which vote; the `straightener` finds
-        the plate's corners in it, the shipped detector if none is given. `confidence` goes before the model's own
-        calibration. Raises ModelError if the model is missing or damaged, RegionError for an unknown
-        region in `decoding`.
+        With `looks`, a crop that leaves doubt is looked at again in other views, which vote; with `straighten` one of
+        them is of the plate as the shipped detector finds it in the crop. `confidence` goes before the model's own
+        calibration. Raises ModelError if the model is missing or damaged, RegionError for an unknown region in
+        `decoding`.
         """
         self.files = open_reader(model)
         self.alphabet = self.files.alphabet
@@ -88,16 +89,14 @@ class Recognizer:
             self._confidence = confidence or (own if looks else Confidence())
         except ValueError as error:
             raise ModelError(f"{self.files.folder}: {error}; install or export it again") from None
-        self._looks = looks
-        self._given_straightener = straightener
-        self._threads = threads
+        self._looks, self._straighten, self._threads = looks, straighten, threads
         # The time steps run along the upper row of features and then along the lower.
         self.rows = int(self.files.about.get("rows", 2))
 
     @cached_property
-    def _straightener(self) -> Detector:
+    def _straightener(self) -> Detector | None:
         # Only doubt needs it.
-        return self._given_straightener or make_detector(threads=self._threads)
+        return make_detector(threads=self._threads) if self._straighten else None
 
     @property
     def kind(self) -> str:
@@ -107,24 +106,19 @@ class Recognizer:
     def read(self, crops: Sequence[NDArray[np.uint8]]) -> list[Reading]:
         """Read BGR or grey uint8 crops, all in one batch. Raises ValueError for an empty crop."""
         seen = [[text] for text in self.look(crops)]
-        looks: list[Callable[[NDArray[np.uint8]], list[NDArray[np.uint8]]]] = []
-        if self._looks:
-            looks = [lambda crop: first_views(crop, detector=self._straightener), more_views]
-        stages = ["1"] * len(seen)
-        for stage, look, doubt in zip("23", looks, DOUBT, strict=False):
-            doubtful = [i for i, texts in enumerate(seen) if vote(texts)[1] < doubt]
-            views = [(i, view) for i in doubtful for view in look(to_grey(crops[i]))]
-            for (i, _), text in zip(views, self.look([view for _, view in views]), strict=True):
-                seen[i].append(text)
-                stages[i] = stage
-        return [self._agreed(texts, stage) for texts, stage in zip(seen, stages, strict=True)]
+        doubtful = [i for i, texts in enumerate(seen) if self._looks and HOPELESS <= texts[0].confidence < DOUBT]
+        views = [(i, view) for i in doubtful for view in other_views(to_grey(crops[i]), detector=self._straightener)]
+        for (i, _), text in zip(views, self.look([view for _, view in views]), strict=True):
+            seen[i].append(text)
+        return [self._agreed(texts) for texts in seen]
 
     def look(self, crops: Sequence[NDArray[np.uint8]]) -> list[Text]:
         """What one look at each crop says, with the network's probabilities at every step."""
         return self.decoder(self._network(prepare(crops, self.files.size))) if crops else []
 
-    def _agreed(self, texts: Sequence[Text], stage: str) -> Reading:
+    def _agreed(self, texts: Sequence[Text]) -> Reading:
         """What the views of one crop say together; the first is the crop itself."""
+        stage = "1" if len(texts) == 1 else "2"
         classes, raw = vote(texts)
         read = self.alphabet.decode(classes)
         if found := nearest(texts, read, self.decoder.settings.known, self.alphabet):
@@ -139,10 +133,9 @@ class Recognizer:
         text = same[0] if same[0] is texts[0] else max(same, key=lambda t: t.confidence)
         steps = text.steps()
         columns = len(text.log_p) // self.rows
-        # A character is no less certain than its text: its alignments may spread over steps none of which is likely.
         characters = tuple(
-            Character(self.alphabet.decode([cls]), max(confidence, float(np.exp(text.log_p[step, cls]))))
-            for step, cls in zip(steps, classes, strict=True)
+            Character(self.alphabet.decode([cls]), max(confidence, p))
+            for cls, p in zip(classes, certainties(texts, classes), strict=True)
         )
         places = tuple((step % columns + 0.5) / columns for step in steps)
         regions = self.decoder.regions(self.alphabet.decode(classes)) if classes else {}

@@ -1,4 +1,4 @@
-"""Other views of a crop, for a second look: straightened, nearer, farther, turned and leaning.
+"""Other views of a crop, for a second look: straightened, nearer, farther.
 
 A reader trained on crops of all kinds still reads some framings better than others. Where the first look leaves doubt,
 the views vote (test-time augmentation).
@@ -17,33 +17,24 @@ from plate_ocr.recognition.decoder import Text
 
 Picture = NDArray[np.uint8]
 
-_NEARER, _FARTHER, _TURN, _LEAN = 1.11, 0.9, 6.0, 0.2
+_NEARER, _FARTHER = 1.11, 0.9
 
 
-def first_views(crop: Picture, *, detector: Detector) -> list[Picture]:
-    """The plate cut out of the crop and straightened, where it can be found in it; and the crop nearer and farther."""
-    views = [_warped(crop, zoom=_FARTHER), _warped(crop, zoom=_NEARER)]
-    found = detector.detect(crop)
+def other_views(crop: Picture, *, detector: Detector | None) -> list[Picture]:
+    """The crop farther and nearer; and the plate cut out of it and straightened, where the detector finds it there."""
+    views = [_zoomed(crop, _FARTHER), _zoomed(crop, _NEARER)]
+    found = detector.detect(crop) if detector else []
     if found:
         views.append(rectify(crop, found[0].corners))
     return views
 
 
-def more_views(crop: Picture) -> list[Picture]:
-    """The crop turned and leaning, to both sides."""
-    turned = [_warped(crop, degrees=degrees) for degrees in (_TURN, -_TURN)]
-    return turned + [_warped(crop, lean=lean) for lean in (_LEAN, -_LEAN)]
-
-
-def _warped(crop: Picture, *, degrees: float = 0.0, lean: float = 0.0, zoom: float = 1.0) -> Picture:
+def _zoomed(crop: Picture, zoom: float) -> Picture:
     height, width = crop.shape[:2]
-    angle = np.deg2rad(degrees)
-    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    matrix = turn @ np.array([[1.0, lean], [0.0, 1.0]]) / zoom
-    centre = np.array([width / 2, height / 2])
-    whole = np.column_stack((matrix, centre - matrix @ centre))
+    middle = np.array([width, height]) * (1 - 1 / zoom) / 2
+    matrix = np.column_stack((np.eye(2) / zoom, middle))
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    view = cv2.warpAffine(crop, whole, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    view = cv2.warpAffine(crop, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(view, dtype=np.uint8)
 
 

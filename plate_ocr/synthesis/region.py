@@ -26,6 +26,9 @@ Box = tuple[float, float, float, float]
 # libyaml's parser is ten times faster; a build without it has Python's.
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
+LARGEST = 1 << 16
+"""Characters of a region's file; those that are shipped have a tenth."""
+
 SEPARATORS = "-·.:"
 _TOKEN = re.compile(r"\{(\w+)\}|(.)")
 _DIGITS = "0123456789"
@@ -167,8 +170,13 @@ def load_regions(names: Iterable[str] = ()) -> list[Region]:
 def load_region(path: Path) -> Region:
     """The region of one YAML file. Raises RegionError naming the file and what is wrong in it."""
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-        return _region(data)
+        text = path.read_text(encoding="utf-8")
+        # The parser recurses in C: a file of nothing but brackets would end the process.
+        if len(text) > LARGEST:
+            raise ValueError(f"{len(text):,} characters are too many for a region; {LARGEST:,} pass")
+        return _region(yaml.load(text, Loader=_Loader))
+    except OSError as error:
+        raise RegionError(f"{path}: cannot be read ({error.strerror})") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise RegionError(f"{path}: not a YAML file ({error})") from None
     except KeyError as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import sys
 import time
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plate_ocr.model_store import LANGUAGE_KERAS, LANGUAGE_ONNX, LanguageFiles, ModelError, file_sha256, open_session
-from plate_ocr.training.config import ConfigError
-from plate_ocr.training.run_folder import HISTORY, append_row
+from plate_ocr.training.config import CELLS
+from plate_ocr.training.crnn import recurrent
+from plate_ocr.training.epochs import StayFinite
+from plate_ocr.training.export import TOLERANCE, write_onnx
+from plate_ocr.training.run_config import ConfigError
+from plate_ocr.training.run_folder import HISTORY, append_row, save_atomically, writing
 
 IGNORED = -1
 """The target after a text's end."""
@@ -24,7 +27,7 @@ IGNORED = -1
 
 @dataclass(frozen=True)
 class LanguageConfig:
-    """`cell` is "lstm", "gru" or "simple-rnn". A tenth of the texts (`dev_fraction`) is held out to measure with."""
+    """`cell` is one of `config.CELLS`. A tenth of the texts (`dev_fraction`) is held out to measure with."""
 
     cell: str = "lstm"
     units: int = 96
@@ -37,10 +40,12 @@ class LanguageConfig:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        if self.cell not in ("lstm", "gru", "simple-rnn"):
-            raise ConfigError(f"cell is lstm, gru or simple-rnn, not {self.cell!r}")
+        if self.cell not in CELLS:
+            raise ConfigError(f"cell is one of {', '.join(CELLS)}, not {self.cell!r}")
         if min(self.units, self.embedding, self.epochs, self.batch) < 1 or self.learning_rate <= 0:
             raise ConfigError("units, embedding, epochs, batch and learning_rate must be positive")
+        if self.clip_norm < 0:
+            raise ConfigError(f"clip_norm must be positive, or 0 for gradients as they are, not {self.clip_norm}")
 
 
 def shifted(texts: Sequence[str], characters: str, longest: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
@@ -59,12 +64,7 @@ def build_language(config: LanguageConfig, classes: int, longest: int) -> keras.
     """Input `classes` (N, longest + 1) int32; output logits (N, longest + 1, classes) of what comes next."""
     given = keras.Input((longest + 1,), dtype="int32", name="classes")
     x = keras.layers.Embedding(classes, config.embedding, name="embedding")(given)
-    if config.cell == "simple-rnn":
-        x = keras.layers.SimpleRNN(config.units, return_sequences=True, name="rnn")(x)
-    else:
-        # The cuDNN kernels have no ONNX counterpart.
-        kind = keras.layers.LSTM if config.cell == "lstm" else keras.layers.GRU
-        x = kind(config.units, return_sequences=True, use_cudnn=False, name=config.cell)(x)
+    x = recurrent(config.cell, config.units, config.cell.replace("-", "_"))(x)
     return keras.Model(given, keras.layers.Dense(classes, name="logits")(x), name="language")
 
 
@@ -73,7 +73,8 @@ def train_language(
 ) -> float:
     """Train on `texts` into the folder `run` and give the perplexity a character of those held out.
 
-    Raises ConfigError for fewer than ten different texts, or a folder that holds a model already.
+    Raises ConfigError for fewer than ten different texts, or a folder that holds a model already; RunError if the
+    training cannot go on.
     """
     config = config or LanguageConfig()
     different = sorted({text for text in texts if text})
@@ -87,11 +88,12 @@ def train_language(
     order = rng.permutation(len(different))
     held = max(1, round(config.dev_fraction * len(different)))
     dev, train = ([different[i] for i in part] for part in (order[:held], order[held:]))
-    run.mkdir(parents=True, exist_ok=True)
+    with writing(run):
+        run.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(config.seed)
     model = build_language(config, len(characters) + 1, longest)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=IGNORED)
-    optimizer = keras.optimizers.Adam(config.learning_rate, global_clipnorm=config.clip_norm)
+    optimizer = keras.optimizers.Adam(config.learning_rate, global_clipnorm=config.clip_norm or None)
     model.compile(optimizer=optimizer, loss=loss, jit_compile=False)
     say(f"{len(train)} texts to train on, {len(dev)} held out, {len(characters)} characters, at most {longest} long")
 
@@ -105,7 +107,7 @@ def train_language(
             append_row(run / HISTORY, {"epoch": epoch + 1, **found})
             if found["val_loss"] < self.best:
                 self.best = found["val_loss"]
-                model.save(run / LANGUAGE_KERAS, include_optimizer=False)
+                save_atomically(model, run / LANGUAGE_KERAS)
             say(f"epoch {epoch + 1}  loss {found['loss']:.4f}  held out {found['val_loss']:.4f}")
 
     keep = Keep()
@@ -114,7 +116,7 @@ def train_language(
         validation_data=shifted(dev, characters, longest),
         epochs=config.epochs,
         batch_size=config.batch,
-        callbacks=[keep],
+        callbacks=[StayFinite(run), keep],
         verbose=1 if sys.stderr.isatty() else 0,
     )
     _export(run, characters, longest)
@@ -125,15 +127,11 @@ def _export(run: Path, characters: str, longest: int) -> None:
     model = keras.models.load_model(run / LANGUAGE_KERAS, compile=False)
     probe = np.random.default_rng(0).integers(0, len(characters) + 1, (3, longest + 1)).astype(np.int32)
     expected = np.asarray(model.predict_on_batch(probe))
-    signature = [keras.InputSpec(shape=(None, longest + 1), dtype="int32", name="classes")]
-    with warnings.catch_warnings():
-        # keras's exporter probes np.object, which NumPy announces to change.
-        warnings.simplefilter("ignore", FutureWarning)
-        model.export(run / LANGUAGE_ONNX, format="onnx", input_signature=signature, verbose=False)
+    write_onnx(model, run / LANGUAGE_ONNX, keras.InputSpec(shape=(None, longest + 1), dtype="int32", name="classes"))
     session = open_session(run / LANGUAGE_ONNX, threads=1)
     difference = float(np.abs(session.run(None, {session.get_inputs()[0].name: probe})[0] - expected).max())
-    if not difference <= 1e-4:
-        raise ModelError(f"{run / LANGUAGE_ONNX} differs from Keras by {difference:.2e}; at most 1e-4 passes")
+    if not difference <= TOLERANCE:
+        raise ModelError(f"{run / LANGUAGE_ONNX} differs from Keras by {difference:.2e}; at most {TOLERANCE} passes")
     LanguageFiles(
         run,
         {name: file_sha256(run / name) for name in (LANGUAGE_KERAS, LANGUAGE_ONNX)},

@@ -1,80 +1,95 @@
-"""What lies in a run's folder, and how it gets there: history, checkpoints, and what a resumed run takes up."""
+"""What lies in a run's folder: settings, history, checkpoints, and what a resumed run takes up."""
 
 from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, TypeVar
 
 import keras
 
-from plate_ocr.training.config import ConfigError
+from plate_ocr.training.run_config import ConfigError, RunConfig
 
 LAST = "last.keras"
 CONFIG = "config.json"
 HISTORY = "history.csv"
 STATE = "state.json"
 
-
-class Schedule(Protocol):
-    """The settings that any run shares."""
-
-    @property
-    def epochs(self) -> int: ...
-    @property
-    def steps(self) -> int: ...
-    @property
-    def learning_rate(self) -> float: ...
-    @property
-    def warmup(self) -> int: ...
-    @property
-    def weight_decay(self) -> float: ...
-    @property
-    def clip_norm(self) -> float: ...
+_Config = TypeVar("_Config", bound=RunConfig)
 
 
-def check_folder(run: Path, *, resume: bool) -> None:
-    """Raises ConfigError for a folder without a run to resume, or with one where a new one is to begin."""
-    if resume and not (run / LAST).is_file():
-        raise ConfigError(f"{run} holds no {LAST}: nothing to resume")
-    if not resume and (run / CONFIG).exists():
+class RunError(RuntimeError):
+    """A run cannot go on; the message says why, and what is kept of it."""
+
+
+def open_folder(run: Path, config: _Config, *, resume: bool) -> _Config:
+    """The settings of the run in this folder: `config`, or with `resume` its own. Raises ConfigError for a folder
+    without a run to resume, or with one where a new one is to begin."""
+    if resume:
+        return saved_config(type(config), run)
+    if (run / CONFIG).exists():
         raise ConfigError(f"{run} already holds a run; continue it with --resume, or choose another folder")
+    return config
 
 
-def make_optimizer(config: Schedule) -> keras.optimizers.Optimizer:
-    """AdamW with a warm-up, a cosine's fall, and gradients clipped by their global norm."""
-    schedule = keras.optimizers.schedules.CosineDecay(
-        config.learning_rate / 25,
-        config.epochs * config.steps,
-        alpha=0.01,
-        warmup_target=config.learning_rate,
-        warmup_steps=config.warmup,
-    )
-    # A recurrent network's gradients explode now and then; clipping by global norm keeps their direction.
-    return keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay, global_clipnorm=config.clip_norm)
+def saved_config(kind: type[_Config], run: Path) -> _Config:
+    """The settings of the run in this folder. Raises ConfigError if there is none."""
+    if not (run / CONFIG).is_file():
+        raise ConfigError(f"{run} holds no {CONFIG}: nothing to resume")
+    return kind.load(run / CONFIG)
+
+
+def begin(run: Path, config: RunConfig) -> None:
+    """Make the folder with the run's settings in it. Raises RunError if it cannot be written."""
+    with writing(run):
+        run.mkdir(parents=True, exist_ok=True)
+    with writing(run / CONFIG):
+        config.save(run / CONFIG)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Raises RunError where the system refuses to write this file: a full disk, a folder that is not ours."""
+    try:
+        yield
+    except OSError as error:
+        raise RunError(
+            f"{path} cannot be written: {error.strerror or error}. What was saved before is kept; make room or choose "
+            "another --output"
+        ) from error
 
 
 def append_row(path: Path, row: dict[str, Any]) -> None:
-    """Add a row to a CSV file; its first one brings the header."""
-    fresh = not path.is_file()
-    with path.open("a", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, list(row))
-        if fresh:
-            writer.writeheader()
-        writer.writerow(row)
+    """Add a row to a CSV file; its first one brings the header. Raises RunError if it cannot be written."""
+    with writing(path):
+        fresh = not path.is_file()
+        with path.open("a", newline="", encoding="utf-8") as stream:
+            writer = csv.DictWriter(stream, list(row))
+            if fresh:
+                writer.writeheader()
+            writer.writerow(row)
 
 
 def save_atomically(model: keras.Model, path: Path) -> None:
-    """A run that is killed while saving must find its last whole checkpoint."""
+    """Save so that a run that is killed meanwhile finds its last whole checkpoint. Raises RunError if it cannot."""
     part = path.with_name("part-" + path.name)
-    model.save(part)
-    part.replace(path)
+    with writing(path):
+        try:
+            model.save(part)
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
 
 
 def save_state(run: Path, **state: Any) -> None:
-    """What a resumed run has to know besides its weights."""
-    (run / STATE).write_text(json.dumps(state))
+    """What a resumed run has to know besides its weights. Raises RunError if it cannot be written."""
+    part = run / ("part-" + STATE)
+    with writing(run / STATE):
+        part.write_text(json.dumps(state))
+        part.replace(run / STATE)
 
 
 def load_state(run: Path) -> dict[str, Any]:
@@ -83,9 +98,14 @@ def load_state(run: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text())) if path.is_file() else {}
 
 
-def trim_history(path: Path, epochs: int) -> None:
-    """Drop rows of an epoch whose checkpoint was never finished."""
-    if not path.is_file():
-        return
-    rows = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    path.write_text("".join(rows[: epochs + 1]), encoding="utf-8")
+def epochs_done(run: Path) -> int:
+    """How many epochs the run's last checkpoint has behind it; 0 where there is none. Rows of the history behind it, of
+    an epoch whose checkpoint was never finished, are dropped."""
+    if not (run / LAST).is_file():
+        return 0
+    epochs = int(load_state(run).get("epoch", 0))
+    history = run / HISTORY
+    if history.is_file():
+        rows = history.read_text(encoding="utf-8").splitlines(keepends=True)
+        history.write_text("".join(rows[: epochs + 1]), encoding="utf-8")
+    return epochs

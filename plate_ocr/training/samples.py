@@ -43,7 +43,8 @@ def split_labels(config: TrainConfig) -> tuple[list[Label], list[Label]]:
         rows = read_labels(table, config.splits or None)
         if config.dev_splits:
             train += rows
-            dev += read_labels(table, config.dev_splits)
+            # A table may be there to train on alone, such as one of pseudo-labels.
+            dev += [row for row in read_labels(table) if row.split in config.dev_splits]
         elif config.dev_fraction:
             texts = sorted({row.text for row in rows})
             np.random.default_rng([config.seed, 7]).shuffle(texts)
@@ -52,6 +53,8 @@ def split_labels(config: TrainConfig) -> tuple[list[Label], list[Label]]:
             dev += [row for row in rows if row.text in held]
         else:
             train += rows
+    if config.dev_splits and not dev:
+        raise LabelError(f"no table has a row of the split {' or '.join(config.dev_splits)} to score on")
     check_labels(train + dev, config.make_alphabet(), config.architecture.steps)
     if config.labels and not train:
         raise LabelError("no row is left to train on; lower --dev-fraction or give more crops")
@@ -70,7 +73,7 @@ def check_labels(labels: Sequence[Label], alphabet: Alphabet, steps: int) -> Non
         elif unknown := alphabet.unknown(label.text):
             problems.append(
                 f"{label.origin}: {label.text!r} holds {unknown!r}, which the alphabet lacks; "
-                "correct it, or train with --alphabet labels"
+                f"correct it, or train with --alphabet labels, or add it with --alphabet +{unknown}"
             )
         elif steps_needed(label.text) > steps or len(label.text) > MAX_TEXT:
             problems.append(f"{label.origin}: {label.text!r} is too long for {min(steps, MAX_TEXT)} time steps")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,72 +10,43 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from plate_ocr.detection.grid import MAPS, first_scale, normalize, read_off, resize
+from plate_ocr.detection.grid import MAPS, THRESHOLD, first_scale, normalize, read_off, resize
 from plate_ocr.detection.quads import merge, overlap
 from plate_ocr.model_store import DETECTOR_KERAS, open_detector
 from plate_ocr.photos import load
 from plate_ocr.training.detector.config import DetectorConfig
 from plate_ocr.training.detector.network import CellLoss, build_detector
 from plate_ocr.training.detector.samples import Scene, make_batch, read_backgrounds, read_scenes, start_worker
+from plate_ocr.training.epochs import EpochRecord, StayFinite, choose_dev, fit_epochs, make_optimizer, watch
 from plate_ocr.training.feed import Feed
-from plate_ocr.training.run_folder import (
-    CONFIG,
-    HISTORY,
-    LAST,
-    append_row,
-    check_folder,
-    load_state,
-    make_optimizer,
-    save_atomically,
-    save_state,
-    trim_history,
-)
+from plate_ocr.training.run_config import ConfigError
+from plate_ocr.training.run_folder import LAST, begin, epochs_done, open_folder
+
+FOUND, ELSEWHERE = 0.5, 0.3
+"""A label is found from this IoU on; a find below the other with every label is on none of them."""
 
 
-class DevRecall(keras.callbacks.Callback):  # type: ignore[misc]
-    """After each epoch: search the dev photos, write the history, keep the weights."""
+class DevRecall(EpochRecord):
+    """After each epoch: search the dev photos."""
 
     def __init__(self, config: DetectorConfig, dev: Sequence[Scene], run: Path, say: Callable[[str], None]) -> None:
-        super().__init__()
-        self._config, self._run, self._say = config, run, say
-        if len(dev) > config.dev_limit:
-            chosen = np.random.default_rng([config.seed, 8]).choice(len(dev), config.dev_limit, replace=False)
-            dev = [dev[i] for i in sorted(chosen)]
-        photos = [(load(scene.path, grey=True), scene.quads) for scene in dev]
+        super().__init__(config, run, DETECTOR_KERAS, say)
+        photos = [(load(scene.path, grey=True), scene.quads) for scene in choose_dev(config, dev)]
         self._dev = [(resize(photo, first_scale(photo)), first_scale(photo), quads) for photo, quads in photos]
-        self._started = time.monotonic()
 
-    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        self._started = time.monotonic()
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        seconds = time.monotonic() - self._started
-        row: dict[str, Any] = {
-            "epoch": epoch + 1,
-            "loss": round(float((logs or {})["loss"]), 5),
-            "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
-            "seconds": round(seconds, 1),
-            "samples_per_second": round(self._config.steps * self._config.batch / seconds, 1),
-        }
-        if self._dev:
-            row["dev_recall"], row["false_a_photo"] = self._search_dev()
-        append_row(self._run / HISTORY, row)
-        self.model.save(self._run / DETECTOR_KERAS, include_optimizer=False)
-        save_atomically(self.model, self._run / LAST)
-        save_state(self._run, epoch=epoch + 1)
-        self._say("  ".join(f"{name} {value}" for name, value in row.items()))
-
-    def _search_dev(self) -> tuple[float, float]:
-        """Share of labelled plates found at IoU 0.5, and finds on no label a photo."""
+    def score(self) -> dict[str, float]:
+        """Share of labelled plates that are found, and finds on no label a photo; nothing without dev photos."""
+        if not self._dev:
+            return {}
         plates = hits = extra = 0
         for photo, scale, truths in self._dev:
             maps = self.model(normalize(photo[None])[..., None], training=False)
-            found = merge(*read_off(level_maps(maps), threshold=0.35))
+            found = merge(*read_off(level_maps(maps), threshold=THRESHOLD))
             quads = [quad / np.float32(scale) for quad, _ in found]
-            hits += sum(any(overlap(quad, truth)[0] >= 0.5 for quad in quads) for truth in truths)
-            extra += sum(all(overlap(quad, truth)[0] < 0.3 for truth in truths) for quad in quads)
+            hits += sum(any(overlap(quad, truth)[0] >= FOUND for quad in quads) for truth in truths)
+            extra += sum(all(overlap(quad, truth)[0] < ELSEWHERE for truth in truths) for quad in quads)
             plates += len(truths)
-        return round(hits / max(1, plates), 4), round(extra / max(1, len(self._dev)), 4)
+        return {"dev_recall": hits / max(1, plates), "false_a_photo": extra / len(self._dev)}
 
 
 def level_maps(outputs: dict[str, Any]) -> list[NDArray[np.float32]]:
@@ -86,55 +55,61 @@ def level_maps(outputs: dict[str, Any]) -> list[NDArray[np.float32]]:
 
 
 def train_detector(
-    config: DetectorConfig, run: Path, *, resume: bool = False, workers: int = 1, say: Callable[[str], None] = print
+    config: DetectorConfig,
+    run: Path,
+    *,
+    resume: bool = False,
+    workers: int = 1,
+    tensorboard: Path | None = None,
+    say: Callable[[str], None] = print,
 ) -> keras.Model:
     """Train a detector into the folder `run` and give the model.
 
     With `resume`, continue the run of that folder with its own configuration, optimizer state and place in the sample
-    order. Raises ConfigError for a folder that cannot be used, LabelError for unusable tables.
+    order. With `tensorboard`, write curves for TensorBoard into that folder. Raises ConfigError for settings or a
+    folder that cannot be used, LabelError for unusable tables, ModelError for weights to start from that are missing
+    or damaged, RunError if the run cannot go on.
     """
-    check_folder(run, resume=resume)
-    if resume:
-        config = DetectorConfig.load(run / CONFIG)
+    config = open_folder(run, config, resume=resume)
+    watching = watch(tensorboard)
     scenes, backgrounds = read_scenes(config, config.splits), read_backgrounds(config, config.splits)
     dev = read_scenes(config, config.dev_splits) if config.dev_splits else []
-    run.mkdir(parents=True, exist_ok=True)
-    config.save(run / CONFIG)
+    first_epoch = epochs_done(run) if resume else 0
+    model = _last_model(run) if first_epoch else _new_model(config)
+    begin(run, config)
     say(
         f"{len(scenes)} photos with plates and {len(backgrounds)} without to train on, {len(dev)} to score on, "
         f"backend {keras.backend.backend()}"
     )
-    first_epoch = 0
-    if resume:
-        model = keras.models.load_model(run / LAST, custom_objects={"CellLoss": CellLoss})
-        first_epoch = int(load_state(run)["epoch"])
-        trim_history(run / HISTORY, first_epoch)
-    else:
-        keras.utils.set_random_seed(config.seed)
-        model = build_detector(config.architecture)
-        if config.start:
-            source = keras.models.load_model(open_detector(config.start).file(DETECTOR_KERAS), compile=False)
-            model.set_weights(source.get_weights())
-        loss = {"small": CellLoss(name="small"), "large": CellLoss(name="large")}
-        model.compile(optimizer=make_optimizer(config), loss=loss, jit_compile=False)
-    say(f"{model.count_params():,} parameters, epoch {first_epoch + 1} of {config.until or config.epochs}")
+    say(f"{model.count_params():,} parameters, epoch {first_epoch + 1} of {config.last_epoch}")
     settings = (config, scenes, backgrounds)
     feed = Feed(config.steps, start_worker, settings, make_batch, _as_input, first_epoch=first_epoch, workers=workers)
-    scores = DevRecall(config, dev, run, say)
-    try:
-        model.fit(
-            feed,
-            epochs=config.until or config.epochs,
-            initial_epoch=first_epoch,
-            callbacks=[scores],
-            shuffle=False,
-            verbose=1 if sys.stderr.isatty() else 0,
-        )
-    finally:
-        feed.close()
+    callbacks = [StayFinite(run), DevRecall(config, dev, run, say), *watching]
+    fit_epochs(model, feed, config, callbacks, first_epoch=first_epoch)
     return keras.models.load_model(run / DETECTOR_KERAS, compile=False)
 
 
+def _last_model(run: Path) -> keras.Model:
+    return keras.models.load_model(run / LAST, custom_objects={"CellLoss": CellLoss})
+
+
+def _new_model(config: DetectorConfig) -> keras.Model:
+    keras.utils.set_random_seed(config.seed)
+    model = build_detector(config.architecture)
+    if config.start:
+        source = keras.models.load_model(open_detector(config.start).file(DETECTOR_KERAS), compile=False)
+        weights = source.get_weights()
+        if [w.shape for w in weights] != [w.shape for w in model.get_weights()]:
+            raise ConfigError(
+                f"the weights of {config.start} are of another architecture than {config.architecture}; take theirs, "
+                "or start from nothing"
+            )
+        model.set_weights(weights)
+    losses = {name: CellLoss(name=name) for name in MAPS}
+    model.compile(optimizer=make_optimizer(config), loss=losses, jit_compile=False)
+    return model
+
+
 def _as_input(batch: Any) -> tuple[Any, Any]:
-    photos, (small, large) = batch
-    return normalize(photos)[..., None], {"small": small, "large": large}
+    photos, maps = batch
+    return normalize(photos)[..., None], dict(zip(MAPS, maps, strict=True))

@@ -21,6 +21,10 @@ HIDDEN = 0.8
 """In a photo that may show plates without a label, a cell that is surer than this of one is not told otherwise. Lower,
 and badges and lamps would pass for such plates and stay."""
 
+NEAR = 0.02
+"""Below this distance the corners' loss is a parabola (Huber, 1964), so that the last half pixel still counts without
+the sign's jitter."""
+
 
 def build_detector(architecture: DetectorArchitecture) -> keras.Model:
     """Input `photo` (N, H, W, 1) float32, H and W multiples of 32; outputs `small` (N, H/8, W/8, 9) and `large`
@@ -69,7 +73,7 @@ def _head(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
 class CellLoss(keras.losses.Loss):  # type: ignore[misc]
     """Focal loss of the scores plus the corners' distance in shares of the plate's size.
 
-    Takes the maps of `detection.grid.encode` (N, h, w, 12) and the network's (N, h, w, 9). In a photo that may show
+    Takes the maps of `targets.encode` (N, h, w, 12) and the network's (N, h, w, 9). In a photo that may show
     plates without a label, a cell that is sure of one counts for nothing.
     """
 
@@ -87,7 +91,6 @@ class CellLoss(keras.losses.Loss):  # type: ignore[misc]
         focus = ops.square(ops.abs(truth - p))
         score = ops.sum(focus * entropy * weight * (1 - hidden), axis=(1, 2))
         distance = ops.abs(y_true[..., 3:11] - y_pred[..., 1:])
-        # Smooth near zero, so that the last half pixel still counts without the sign's jitter.
-        near = ops.where(distance < 0.02, 25 * ops.square(distance) + 0.01, distance)
+        near = ops.where(distance < NEAR, ops.square(distance) / (2 * NEAR) + NEAR / 2, distance)
         corners = ops.sum(ops.mean(near, axis=-1) * y_true[..., 2], axis=(1, 2))
         return score + corners

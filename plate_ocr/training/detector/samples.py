@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from plate_ocr.detection.grid import GREY, encode
+from plate_ocr.detection.grid import GREY
 from plate_ocr.detection.quads import Quads
 from plate_ocr.labels import LabelError, read_photos
 from plate_ocr.photos import PhotoError, load
@@ -25,6 +25,7 @@ from plate_ocr.synthesis.pasted import paste, place
 from plate_ocr.synthesis.region import load_regions
 from plate_ocr.synthesis.weather import camera, photographed
 from plate_ocr.training.detector.config import DetectorConfig
+from plate_ocr.training.detector.targets import encode
 
 Picture = NDArray[np.uint8]
 
@@ -33,6 +34,9 @@ LARGEST = 1280
 
 TINY = 9.0
 """A plate of fewer pixels in width is left undecided: neither found nor missed."""
+
+QUARTER = 0.08
+"""The share of pieces that lie on their side: cameras forget to note which way up they were held."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +72,14 @@ def _grow(quad: Quads, wide: float, high: float) -> Quads:
     a, b, c, d = quad.astype(np.float64)
     right, down = (b - a + c - d) / 4 * (wide - 1), (d - a + c - b) / 4 * (high - 1)
     return np.array([a - right - down, b + right - down, c + right + down, d - right + down], np.float32)
+
+
+def _quarter_turned(quads: Quads, turns: int, size: int) -> Quads:
+    """The quads in a square picture that `numpy.rot90` has turned so often, 1 or 3; from the picture's top left, not
+    the plate's own: which way up a plate on its side is can be told by reading it only."""
+    for _ in range(turns):
+        quads = np.stack([quads[..., 1], size - quads[..., 0]], axis=-1)
+    return np.roll(quads, -turns, axis=-2)
 
 
 class DetectorSamples:
@@ -107,11 +119,15 @@ class DetectorSamples:
         piece, quads = self._piece(photo, scene.quads * np.float32(known), rng)
         taken = [*quads]
         # A stranger's plate in a photo with labelled ones, several in one without.
-        if rng.random() < (0.4 if real else 0.8):
+        if rng.random() < (0.4 if real else 0.7):
             for _ in range(1 if real else int(rng.integers(1, 4))):
                 self._paste(piece, taken, rng)
         piece = camera(piece, rng, strength=float(rng.uniform(0, 0.6)))
         plates, ignored = self._sort_out(np.stack(taken) if taken else np.zeros((0, 4, 2), np.float32))
+        if rng.random() < QUARTER:
+            turns = int(rng.choice([1, 3]))
+            piece = np.ascontiguousarray(np.rot90(piece, turns))
+            plates, ignored = (_quarter_turned(quads, turns, self._config.size) for quads in (plates, ignored))
         return piece, plates, ignored, real
 
     def _open(self, path: Path) -> tuple[Picture, float]:
@@ -139,7 +155,7 @@ class DetectorSamples:
             goal = np.array([size / 2, size / 2])
         else:
             width = float(np.ptp(focus[:, 0]))
-            wanted = np.exp(rng.uniform(np.log(13), np.log(0.9 * size)))
+            wanted = np.exp(rng.uniform(np.log(13), np.log(0.95 * size)))
             # Neither enlarged to a blur nor shrunk to a stamp on an empty field.
             scale = float(np.clip(wanted / width, min(whole * 0.7, 2.0), 2.0))
             centre = focus.mean(axis=0)
@@ -164,7 +180,7 @@ class DetectorSamples:
     def _canvas(self, rng: np.random.Generator) -> Picture:
         """What lies outside a photo: nothing, as when reading, or a piece of a photo without plates."""
         size = self._config.size
-        if not self._backgrounds or rng.random() < 0.3:
+        if not self._backgrounds or rng.random() < 0.5:
             return np.full((size, size), GREY, np.uint8)
         photo, _ = self._open(self._backgrounds[int(rng.integers(len(self._backgrounds)))].path)
         return photographed((size, size), [photo], rng)
@@ -190,7 +206,7 @@ class DetectorSamples:
         seen = np.array(
             [cv2.contourArea(a) / max(1e-6, cv2.contourArea(b)) for a, b in zip(inside, quads, strict=True)]
         )
-        wide = np.linalg.norm(quads[:, 1] - quads[:, 0], axis=1)
+        wide = np.linalg.norm(quads - np.roll(quads, -1, axis=1), axis=2).max(axis=1)
         clear = (seen > 0.85) & (wide >= TINY)
         return quads[clear], quads[~clear & (seen > 0.05)]
 
