@@ -27,6 +27,10 @@ HOPELESS, DOUBT = 0.02, 0.8
 """A crop is looked at again if the probability of its text lies between these. Below the first it is mostly no plate,
 and other views make none of it."""
 
+BELIEVED = 0.1
+"""Of a text less likely than this, each character is told as certain as the whole: to weigh them costs as much as to
+read a crop, and nobody relies on them."""
+
 CLEAR = 0.9
 """A region is named if, of all regions whose formats the text fits, it is at least this likely."""
 
@@ -133,9 +137,9 @@ class Recognizer:
         text = same[0] if same[0] is texts[0] else max(same, key=lambda t: t.confidence)
         steps = text.steps()
         columns = len(text.log_p) // self.rows
+        certain = certainties(texts, classes) if raw >= BELIEVED else [confidence] * len(classes)
         characters = tuple(
-            Character(self.alphabet.decode([cls]), max(confidence, p))
-            for cls, p in zip(classes, certainties(texts, classes), strict=True)
+            Character(self.alphabet.decode([cls]), max(confidence, p)) for cls, p in zip(classes, certain, strict=True)
         )
         places = tuple((step % columns + 0.5) / columns for step in steps)
         regions = self.decoder.regions(self.alphabet.decode(classes)) if classes else {}
