@@ -56,6 +56,12 @@ def test_an_alphabet_is_neither_empty_nor_repeats(characters: str) -> None:
 def test_labels_are_taken_in_one_spelling() -> None:
     assert normalize(" ab-12 · c:d") == "AB12CD"
     assert normalize(unicodedata.normalize("NFD", "12가 3456")) == "12가3456"
+    assert normalize("ᄀ.ᅡ") == "가"
+
+
+@given(st.text())
+def test_a_label_that_is_written_as_the_reader_does_stays_as_it_is(text: str) -> None:
+    assert normalize(normalize(text)) == normalize(text)
 
 
 @given(st.text(alphabet="12", max_size=12))

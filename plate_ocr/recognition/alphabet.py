@@ -81,7 +81,9 @@ class Alphabet:
 def normalize(text: str) -> str:
     """A label as the reader writes it: NFC (Hangul composed), capitals, without spaces and separators."""
     composed = unicodedata.normalize("NFC", text).upper()
-    return "".join(c for c in composed if not (c.isspace() or c in "-·.•:_"))
+    kept = "".join(c for c in composed if not (c.isspace() or c in "-·.•:_"))
+    # What a separator held apart, and what capitals took apart, is composed anew.
+    return unicodedata.normalize("NFC", kept)
 
 
 def steps_needed(text: str) -> int:
