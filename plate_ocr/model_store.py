@@ -12,6 +12,7 @@ from plate_ocr.recognition.alphabet import Alphabet
 
 DESCRIPTION = "reader.json"
 ONNX = "reader.onnx"
+STEP_ONNX = "step.onnx"
 KERAS = "reader.keras"
 DETECTOR_DESCRIPTION = "detector.json"
 DETECTOR_ONNX = "detector.onnx"
@@ -19,6 +20,9 @@ DETECTOR_KERAS = "detector.keras"
 LANGUAGE_DESCRIPTION = "language.json"
 LANGUAGE_ONNX = "language.onnx"
 LANGUAGE_KERAS = "language.keras"
+REGIONS_DESCRIPTION = "regions.json"
+REGIONS_ONNX = "regions.onnx"
+REGIONS_KERAS = "regions.keras"
 SCHEMA = 1
 
 
@@ -75,8 +79,28 @@ class LanguageFiles(ModelFiles):
 
 
 @dataclass(frozen=True, kw_only=True)
+class RegionsFiles(ModelFiles):
+    """A region classifier on disk: besides, the code of each class and the input size (height, width)."""
+
+    codes: tuple[str, ...]
+    size: tuple[int, int]
+
+    def save(self) -> None:
+        """Write the JSON beside the files it describes."""
+        data = {
+            "schema": SCHEMA,
+            "codes": list(self.codes),
+            "size": list(self.size),
+            "sha256": self.sha256,
+            "about": self.about,
+        }
+        _write(self.folder / REGIONS_DESCRIPTION, data)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReaderFiles(ModelFiles):
-    """A reader on disk: besides, its alphabet and input size (height, width).
+    """A reader on disk: besides, its alphabet, input size (height, width), and `head`: "ctc", or "attention", whose
+    texts are at most `longest` characters long.
 
     `calibration` holds a curve for each stage of looking: raw probabilities, and how often a reading was right.
     `thresholds` maps an error rate to the confidence from which on no larger share of readings was wrong.
@@ -84,6 +108,8 @@ class ReaderFiles(ModelFiles):
 
     alphabet: Alphabet
     size: tuple[int, int]
+    head: str = "ctc"
+    longest: int = 0
     calibration: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = field(default_factory=dict)
     thresholds: dict[float, float] = field(default_factory=dict)
 
@@ -105,6 +131,7 @@ class ReaderFiles(ModelFiles):
             "alphabet": self.alphabet.characters,
             "blank": 0,
             "size": list(self.size),
+            **({"head": self.head, "longest": self.longest} if self.head != "ctc" else {}),
             "sha256": self.sha256,
             "about": self.about,
             "calibration": self.calibration,
@@ -144,6 +171,8 @@ def open_reader(name: str | Path = "reader") -> ReaderFiles:
             data.get("about", {}),
             alphabet=Alphabet(data["alphabet"]),
             size=(int(height), int(width)),
+            head=_head(data),
+            longest=int(data.get("longest", 0)),
             calibration=curves,
             thresholds={float(rate): float(least) for rate, least in data.get("thresholds", {}).items()},
         )
@@ -176,6 +205,22 @@ def open_language(name: str | Path) -> LanguageFiles:
         raise _damaged(folder / LANGUAGE_DESCRIPTION, error) from None
 
 
+def open_regions(name: str | Path = "regions") -> RegionsFiles:
+    """A shipped region classifier by name, or the folder of a training run. Raises ModelError like `open_reader`."""
+    folder, data = _describe(name, REGIONS_DESCRIPTION)
+    try:
+        height, width = data["size"]
+        return RegionsFiles(
+            folder,
+            dict(data["sha256"]),
+            data.get("about", {}),
+            codes=tuple(map(str, data["codes"])),
+            size=(int(height), int(width)),
+        )
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
+        raise _damaged(folder / REGIONS_DESCRIPTION, error) from None
+
+
 def _describe(name: str | Path, file: str) -> tuple[Path, dict[str, Any]]:
     """A model's folder, and what the JSON `file` in it says."""
     path = Path(name)
@@ -195,6 +240,13 @@ def _describe(name: str | Path, file: str) -> tuple[Path, dict[str, Any]]:
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, RecursionError, TypeError) as error:
         raise _damaged(description, error) from None
     return folder, data
+
+
+def _head(data: dict[str, Any]) -> str:
+    head = data.get("head", "ctc")
+    if head not in ("ctc", "attention"):
+        raise ValueError(f"head {head!r}")
+    return str(head)
 
 
 def _damaged(description: Path, error: Exception) -> ModelError:

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from plate_ocr.labels import LabelError, read_labels, read_photos
-from plate_ocr.model_store import ModelError, open_detector, open_language, open_reader, shipped
+from plate_ocr.model_store import ModelError, open_detector, open_language, open_reader, open_regions, shipped
 from plate_ocr.photos import PhotoError, load
 from plate_ocr.synthesis.region import RegionError, available, load_region
 from tests.conftest import SAMPLE
@@ -145,6 +145,7 @@ OPENERS: dict[str, Callable[[Path], object]] = {
     "reader.json": open_reader,
     "detector.json": open_detector,
     "language.json": open_language,
+    "regions.json": open_regions,
 }
 LANGUAGE = {"schema": 1, "characters": "abc", "longest": 9, "sha256": {}, "about": {}}
 

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from plate_ocr.cli import main
+from tests.conftest import SAMPLE
 
 pytest.importorskip("tensorflow", reason="training needs the train extra")
 
@@ -101,3 +102,26 @@ def test_too_few_texts_are_refused(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["language", "train", str(tmp_path / "plates.txt"), "-o", str(tmp_path / "m")])
     assert result.exit_code == 1
     assert "too few to learn from" in result.output
+
+
+def test_commands_read_with_it(folder: Path, tmp_path: Path) -> None:
+    crops = str(SAMPLE / "crops")
+    table = ["-o", str(tmp_path / "plates.csv")]
+    read = CliRunner().invoke(
+        main, ["recognize", crops, "--crops", "--language", str(folder), "--workers", "0", *table]
+    )
+    assert read.exit_code == 0, read.output
+    # Another weight may read otherwise: such rows do not go into one table.
+    heavier = ["recognize", crops, "--crops", "--language", str(folder), "--language-weight", "0.5", "--resume"]
+    mixed = CliRunner().invoke(main, [*heavier, "--workers", "0", *table])
+    assert mixed.exit_code == 1
+    assert "--language" in mixed.output
+    labels = str(SAMPLE / "crops" / "labels.csv")
+    scored = CliRunner().invoke(main, ["evaluate", labels, "--language", str(folder), "--language-weight", "0.2"])
+    assert scored.exit_code == 0, scored.output
+    alone = CliRunner().invoke(main, ["evaluate", labels, "--language-weight", "0.2"])
+    assert alone.exit_code == 2
+    assert "--language" in alone.output
+    missing = CliRunner().invoke(main, ["recognize", crops, "--crops", "--language", "nowhere", *table])
+    assert missing.exit_code == 1
+    assert "nowhere" in missing.output

@@ -1,11 +1,23 @@
 #!/bin/sh
-# Trains the shipped reader: four runs, each from the weights of the one before. Give the folder with crops/labels.csv,
-# scenes/plate_free.csv, fonts and glyphs.
+# Trains the shipped reader: six runs, each from the weights of the one before. Give the folder with crops/labels.csv,
+# scenes/labels.csv, scenes/plate_free.csv, fonts and glyphs.
 set -eu
 plates=${1:?give the folder of the plates}
 # On CPUs without AVX-512 TensorFlow leaves oneDNN off unless asked; it is worth a third.
 export TF_ENABLE_ONEDNN_OPTS=1
-for run in 1 2 3 4; do
-    plate-ocr train "$plates/crops/labels.csv" --config "models/reader/train-$run.json" --output "runs/reader-$run" \
+train() {
+    run=$1
+    shift
+    plate-ocr train "$plates/crops/labels.csv" "$@" --config "models/reader/train-$run.json" --output "runs/reader-$run" \
         --fonts "$plates/fonts" --glyphs "$plates/glyphs" --backgrounds "$plates/scenes/plate_free.csv"
+}
+for run in 1 2 3 4; do
+    train "$run"
+done
+# From here on plates without a text count too, as the fourth reader reads them where it is sure; and a few samples show
+# no plate: pieces of photos from beside theirs.
+plate-ocr dataset label "$plates/scenes/labels.csv" "$plates/crops/labels.csv" --split train,unlabelled \
+    --model runs/reader-4 --output runs/pseudo
+for run in 5 6; do
+    train "$run" runs/pseudo/labels.csv --scenes "$plates/scenes/labels.csv"
 done

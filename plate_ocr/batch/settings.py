@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import plate_ocr
-from plate_ocr.model_store import open_detector, open_reader
+from plate_ocr.model_store import open_detector, open_language, open_reader
 from plate_ocr.photos import Limits
 from plate_ocr.plate import Plate
 
@@ -28,7 +28,8 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True)
 class ReadingSettings:
-    """How to read photos; see PlateReader and DecoderSettings. `limits` are those of the photos."""
+    """How to read photos; see PlateReader and DecoderSettings, whose weight a language model has where none is given.
+    `limits` are those of the photos."""
 
     model: str = "reader"
     detector: str = "detector"
@@ -36,6 +37,8 @@ class ReadingSettings:
     formats: FormatMode = "soft"
     regions: tuple[str, ...] = ()
     known: Path | None = None
+    language: str = ""
+    language_weight: float | None = None
     looks: bool = True
     min_confidence: float = 0.0
     limits: Limits = field(default_factory=Limits)
@@ -48,18 +51,21 @@ class ReadingSettings:
         from plate_ocr.recognition.known import read_known
 
         known = read_known(self.known) if self.known else ()
+        decoding = DecoderSettings(formats=self.formats, regions=self.regions, known=known, language=self.language)
+        if self.language_weight is not None:
+            decoding = replace(decoding, language_weight=self.language_weight)
         return PlateReader(
             self.model,
             detector=self.detector,
             crops=self.crops,
             threads=threads,
-            decoding=DecoderSettings(formats=self.formats, regions=self.regions, known=known),
+            decoding=decoding,
             looks=self.looks,
             min_confidence=self.min_confidence,
         )
 
     def check(self) -> None:
-        """Raise RegionError or KnownPlatesError for what a reader would refuse, without opening one."""
+        """Raise RegionError, KnownPlatesError or ModelError for what a reader would refuse, without opening one."""
         from plate_ocr.recognition.known import read_known
         from plate_ocr.synthesis.region import load_regions
 
@@ -67,6 +73,8 @@ class ReadingSettings:
             read_known(self.known)
         if self.regions:
             load_regions(self.regions)
+        if self.language:
+            open_language(self.language)
 
     def fingerprint(self) -> dict[str, str]:
         """What the rows depend on, by name: models and files by their content. Raises ModelError if one is missing."""
@@ -78,10 +86,17 @@ class ReadingSettings:
             "--formats": self.formats,
             "--region": ",".join(f"{name} {_content(Path(name))}".strip() for name in self.regions),
             "--known": _content(self.known) if self.known else "",
+            "--language": self._language(),
             "--one-look": str(not self.looks),
             "--min-confidence": str(self.min_confidence),
             "limits": f"{self.limits.pixels} pixels, {self.limits.bytes} bytes",
         }
+
+    def _language(self) -> str:
+        if not self.language:
+            return ""
+        weight = "" if self.language_weight is None else f", weight {self.language_weight}"
+        return f"{self.language} {_digest(open_language(self.language).sha256)}{weight}"
 
     def _detector(self) -> str:
         # Where nothing is searched, the shipped detector sets doubtful crops straight.

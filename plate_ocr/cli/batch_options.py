@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import click
 
-from plate_ocr.cli.options import comma_names, decoding_options, detector_option, share
+from plate_ocr.cli.options import comma_names, decoding_options, detector_option, language_settings, share
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -139,6 +140,7 @@ class How:
             formats=given["formats"],
             regions=comma_names(given["region"]),
             known=given["known"],
+            **language_settings(given["language"], given["language_weight"]),
             looks=not given["one_look"],
             min_confidence=least,
             limits=Limits(max(1, int(given["max_pixels"] * 1e6)), max(1, int(given["max_size"] * (1 << 20)))),
@@ -194,7 +196,37 @@ def interruptible() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def show(console: Console, summary: Summary, output: Path | None, pictures: Pictures) -> None:
+class Tick(Protocol):
+    """What is called when `number` photos more are done."""
+
+    def __call__(self, number: int = 1) -> object: ...
+
+
+@contextmanager
+def progress(console: Console, total: Callable[[], int | None]) -> Iterator[Tick]:
+    """A bar and an ETA on a terminal, and a line every ten seconds elsewhere: call what it gives after each photo.
+    `total` says how many there are, as soon as that is known."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    done, told = 0, time.monotonic()
+    if console.is_terminal and not console.quiet:
+        columns = (TextColumn("reading"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=console, transient=True) as bar:
+            task = bar.add_task("reading", total=total())
+            yield lambda number=1: bar.update(task, advance=number, total=total())
+        return
+
+    def tick(number: int = 1) -> None:
+        nonlocal done, told
+        done += number
+        if time.monotonic() - told > 10:
+            told = time.monotonic()
+            console.print(f"{done} of {total()} photos" if total() else f"{done} photos")
+
+    yield tick
+
+
+def show(console: Console, summary: Summary, output: str | Path | None, pictures: Pictures) -> None:
     """Print what became of a batch."""
     from rich.table import Table
     from rich.text import Text

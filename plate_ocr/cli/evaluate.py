@@ -14,7 +14,7 @@ import click
 from click.core import ParameterSource
 
 from plate_ocr.cli import fails_cleanly
-from plate_ocr.cli.options import comma_names, decoding_options, detector_option
+from plate_ocr.cli.options import comma_names, decoding_options, detector_option, language_settings
 from plate_ocr.cli.scenes import show_scenes
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ def evaluate(
     formats: FormatMode,
     region: str,
     one_look: bool,
+    language: str,
+    language_weight: float | None,
     scenes: bool,
     detector: str,
     threads: int,
@@ -65,7 +67,9 @@ def evaluate(
     from plate_ocr.recognition.decoder import DecoderSettings
 
     splits = comma_names(split)
-    decoding = DecoderSettings(formats=formats, regions=comma_names(region))
+    decoding = DecoderSettings(
+        formats=formats, regions=comma_names(region), **language_settings(language, language_weight)
+    )
     if scenes:
         show_scenes(labels, splits, model, detector, decoding, not one_look, threads, json_file)
         return

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     type=click.Choice(["onnx", "litert", "savedmodel"]),
     default="onnx",
     show_default=True,
-    help="onnx is what this program reads with; the others are for phones and for TensorFlow (readers only).",
+    help="onnx is what this program reads with; the others are for phones and for TensorFlow (readers by CTC only).",
 )
 @click.option(
     "--output",
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 )
 @fails_cleanly
 def export(run: Path, kind: Literal["onnx"] | Format, output: Path | None) -> None:
-    """Write the training RUN, of a reader or a detector, in another format, and compare its outputs with Keras's.
+    """Write the training RUN, of a reader, a detector or a region classifier, in another format, and compare its
+    outputs with Keras's.
 
     For litert and savedmodel, RUN may also be a shipped reader's name.
     """
@@ -41,21 +42,26 @@ def export(run: Path, kind: Literal["onnx"] | Format, output: Path | None) -> No
         return
     if output:
         raise click.UsageError("--output is for litert and savedmodel; an ONNX file belongs into its run's folder")
-    from plate_ocr.model_store import DETECTOR_KERAS, DETECTOR_ONNX, ONNX
+    from plate_ocr.model_store import DETECTOR_KERAS, DETECTOR_ONNX, ONNX, REGIONS_KERAS, REGIONS_ONNX
     from plate_ocr.training.detector.export import export_detector
     from plate_ocr.training.export import export as export_reader
+    from plate_ocr.training.region_classifier import export_regions
 
-    detects = (run / DETECTOR_KERAS).is_file()
-    difference = export_detector(run) if detects else export_reader(run)
-    _say(run / (DETECTOR_ONNX if detects else ONNX), difference)
+    if (run / DETECTOR_KERAS).is_file():
+        _say(run / DETECTOR_ONNX, export_detector(run))
+    elif (run / REGIONS_KERAS).is_file():
+        _say(run / REGIONS_ONNX, export_regions(run))
+    else:
+        _say(run / ONNX, export_reader(run))
 
 
 def _portable(run: Path, kind: Format, output: Path | None) -> None:
-    from plate_ocr.model_store import DETECTOR_KERAS
+    from plate_ocr.model_store import DETECTOR_KERAS, REGIONS_KERAS
     from plate_ocr.training.portable import export_portable
 
-    if (run / DETECTOR_KERAS).is_file():
-        raise click.UsageError(f"{run} is a detector; --format {kind} is for readers")
+    for name, what in ((DETECTOR_KERAS, "detector"), (REGIONS_KERAS, "region classifier")):
+        if (run / name).is_file():
+            raise click.UsageError(f"{run} is a {what}; --format {kind} is for readers")
     if output is None and not run.is_dir():
         raise click.UsageError(f"say where the files of {run} are to go: --output FOLDER")
     _say(*export_portable(run, kind, output or run))

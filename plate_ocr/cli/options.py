@@ -30,8 +30,18 @@ def share(text: str, flag: str) -> float:
 
 
 def decoding_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """--formats, --region and --one-look, for every command that reads plates."""
+    """--formats, --region, --one-look and --language, for every command that reads plates; see `decoding`."""
     for option in (
+        click.option(
+            "--language-weight",
+            type=click.FloatRange(0, 5),
+            help="How much --language counts beside the network. Default: 0.1.",
+        ),
+        click.option(
+            "--language",
+            default="",
+            help="A language model of plate texts to weigh doubtful ones with: a run of `plate-ocr language train`.",
+        ),
         click.option(
             "--region",
             default="",
@@ -48,6 +58,13 @@ def decoding_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         command = option(command)
     return command
+
+
+def language_settings(language: str, weight: float | None) -> dict[str, Any]:
+    """--language and --language-weight as settings of DecoderSettings. Raises click.UsageError for a weight alone."""
+    if weight is not None and not language:
+        raise click.UsageError("--language-weight weighs a language model; name one with --language")
+    return {"language": language} | ({} if weight is None else {"language_weight": weight})
 
 
 detector_option = click.option(
@@ -136,7 +153,7 @@ def run_settings(**flags: Any) -> dict[str, Any]:
     ):
         if flag in given:
             given[name] = parse(given.pop(flag))
-    shape = {name: given.pop(name) for name in ("cell", "lstm_units", "bidirectional") if name in given}
+    shape = {name: given.pop(name) for name in ("cell", "lstm_units", "bidirectional", "head") if name in given}
     if shape:
         given["architecture"] = shape
     for name in ("labels", "scenes", "backgrounds", "fonts", "glyphs"):

@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,30 +13,46 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from plate_ocr.cli import fails_cleanly
-from plate_ocr.cli.batch_options import How, batch_options, interruptible, show
+from plate_ocr.cli.batch_options import How, batch_options, interruptible, progress, show
+from plate_ocr.cli.ray_options import RayOptions, ray_options, refuse_addresses
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from plate_ocr.batch.sources import Shard
 
 
 @click.command()
 @click.argument("photos", nargs=-1, required=True)
 @click.option(
-    "--output", "-o", type=click.Path(path_type=Path), help="Table to write: .csv, .jsonl, .sqlite or .parquet."
+    "--output", "-o", type=click.Path(), help="Table to write: .csv, .jsonl, .sqlite or .parquet; with ray a folder."
 )
 @click.option("--resume", is_flag=True, help="Go on with --output where a run was stopped, or with new photos.")
 @click.option("--shard", metavar="K/N", help="Only the K-th of N shares of the photos, for N machines.")
 @batch_options
+@ray_options
 @fails_cleanly
-def recognize(photos: tuple[str, ...], output: Path | None, resume: bool, shard: str | None, **given: Any) -> None:
+def recognize(photos: tuple[str, ...], output: str | None, resume: bool, shard: str | None, **given: Any) -> None:
     """Read the plates in PHOTOS: files, folders (searched to the bottom), 'patterns*.jpg', or - for a list of paths on
     standard input. Without --output the table goes to standard output.
 
     Stopped at any moment, it goes on with --resume: FILE.journal beside the table says what is done. Ends with exit
     code 1 if no photo could be opened, 130 if it was stopped.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Hangul must come out whatever the locale, and csv brings its own line ends.
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace", newline="")
+    if resume and output is None:
+        raise click.UsageError("--resume needs --output: the journal lies beside it")
+    share = _shard(shard)
+    if ray := RayOptions.of(given, output):
+        ray.recognize(photos, share, resume=resume, given=given)
+    else:
+        refuse_addresses(photos)
+        _recognize(photos, Path(output) if output else None, share, resume=resume, given=given)
+
+
+def _recognize(
+    photos: tuple[str, ...], output: Path | None, share: Shard | None, *, resume: bool, given: dict[str, Any]
+) -> None:
     from rich.console import Console
 
     from plate_ocr.batch.journal import Journal
@@ -46,13 +61,7 @@ def recognize(photos: tuple[str, ...], output: Path | None, resume: bool, shard:
     from plate_ocr.batch.sources import listed
     from plate_ocr.batch.terminal import TerminalSink
 
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # Hangul must come out whatever the locale, and csv brings its own line ends.
-        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace", newline="")
-    if resume and output is None:
-        raise click.UsageError("--resume needs --output: the journal lies beside it")
     console = Console(stderr=True, quiet=given["quiet"])
-    share = _shard(shard)
     sources = listed(photos, share, lambda complaint: click.echo(f"plate-ocr: {complaint}", err=True))
     first = next(sources, None)
     if first is None:
@@ -69,7 +78,7 @@ def recognize(photos: tuple[str, ...], output: Path | None, resume: bool, shard:
         sink = open_sink(output) if output else table or StreamSink(sys.stdout)
         batch = Batch(sink, journal, pictures=how.pictures, finish=how.finish)
         try:
-            with batch, how.reading() as reading, _progress(console, photos, share) as tick:
+            with batch, how.reading() as reading, progress(console, _Total(photos, share)) as tick:
                 batch.read(reading, chain([first], sources), on_photo=tick)
                 batch.complete()
         except KeyboardInterrupt:
@@ -94,41 +103,18 @@ def _shard(text: str | None) -> Shard | None:
         raise click.BadParameter(str(error), param_hint="--shard") from None
 
 
-@contextmanager
-def _progress(console: Console, photos: Iterable[str], shard: Shard | None) -> Iterator[Callable[[], object]]:
-    """A bar and an ETA on a terminal, and a line every ten seconds elsewhere: call what it gives after each photo."""
-    import time
-
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    total = _Total(photos, shard)
-    done, told = 0, time.monotonic()
-    if console.is_terminal and not console.quiet:
-        columns = (TextColumn("reading"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=console, transient=True) as progress:
-            task = progress.add_task("reading", total=total.number)
-            yield lambda: progress.update(task, advance=1, total=total.number)
-        return
-
-    def tick() -> None:
-        nonlocal done, told
-        done += 1
-        if time.monotonic() - told > 10:
-            told = time.monotonic()
-            console.print(f"{done} of {total.number} photos" if total.number else f"{done} photos")
-
-    yield tick
-
-
 class _Total:
     """How many photos there are: counted aside, for reading begins before it is known."""
 
     def __init__(self, photos: Iterable[str], shard: Shard | None) -> None:
-        self.number: int | None = None
+        self._number: int | None = None
         if "-" not in photos:
             threading.Thread(target=self._count, args=(photos, shard), daemon=True).start()
+
+    def __call__(self) -> int | None:
+        return self._number
 
     def _count(self, photos: Iterable[str], shard: Shard | None) -> None:
         from plate_ocr.batch.sources import listed
 
-        self.number = sum(1 for _ in listed(photos, shard, lambda _: None))
+        self._number = sum(1 for _ in listed(photos, shard, lambda _: None))

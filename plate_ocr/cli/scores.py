@@ -46,6 +46,7 @@ def show_evaluation(console: Console, evaluation: Evaluation) -> None:
     groups.add_section()
     _add(groups, evaluation.by_size)
     console.print(groups)
+    _show_naming(console, evaluation)
     trust = evaluation.calibration
     console.print(
         f"confidence: calibration error {100 * trust.ece:.1f} points (15 bins), Brier score {trust.brier:.3f}"
@@ -61,6 +62,20 @@ def show_evaluation(console: Console, evaluation: Evaluation) -> None:
             console.print(
                 f"  {read.label.text} read as {read.text or 'nothing'} ({read.confidence:.0%}) {read.label.path.name}"
             )
+
+
+def _show_naming(console: Console, evaluation: Evaluation) -> None:
+    naming = evaluation.naming
+    if not naming:
+        return
+    everywhere = naming.pop("")
+    right, wrong, unnamed = everywhere.shares()
+    console.print(
+        f"region of {everywhere.plates} plates named: right {right:.1%}, wrong {wrong:.1%}, not named {unnamed:.1%} ("
+        + ", ".join(f"{code} {n.shares()[0]:.1%} right" for code, n in naming.items())
+        + ")",
+        soft_wrap=True,
+    )
 
 
 def show_comparison(console: Console, comparison: Comparison, names: tuple[str, str]) -> None:

@@ -34,6 +34,11 @@ from plate_ocr.cli.options import cell_option, finish_run, resumable, run_option
 @click.option("--freeze", type=int, help="With --from: the first so many convolutions keep their weights.")
 @click.option("--patience", type=int, help="Epochs without a better dev score before stopping.")
 @cell_option
+@click.option(
+    "--head",
+    type=click.Choice(["ctc", "attention"]),
+    help="What writes the text: CTC, or a decoder that looks at the crop for each character. Default: ctc.",
+)
 @click.option("--units", help="Units of each recurrent layer, in each direction: 96, or 96,64 for two layers.")
 @click.option("--bidirectional/--one-way", default=None, help="Recurrent layers read from both ends, or from the left.")
 @click.option("--mixed-precision", is_flag=True, default=None, help="Compute in 16 bits where safe; for newer GPUs.")
@@ -54,7 +59,8 @@ def train(
     history as CSV and as a picture, and the whole configuration.
 
     --from reader begins with the shipped weights: the network is the reader's then, its alphabet may grow or shrink,
-    and every character that stays keeps what was learned of it.
+    and every character that stays keeps what was learned of it. With --head attention, convolutions and recurrent
+    layers are taken from it, and the head is new.
 
     --preset small is for about 200 crops of your own: it starts from the shipped reader, holds its first three
     convolutions, learns slowly for 12 short epochs, mixes in drawn plates of the regions in your table and crops whose

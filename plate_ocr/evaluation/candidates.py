@@ -32,5 +32,5 @@ def guesses(recognizer: Recognizer, crop: NDArray[np.uint8], *, most: int = 3) -
             min(1.0, math.exp(candidate.log_p)),
             candidate.fits or not candidate.classes or decoder.settings.formats == "off",
         )
-        for candidate in decoder.candidates(text.log_p)[:most]
+        for candidate in decoder.considered(text)[:most]
     )

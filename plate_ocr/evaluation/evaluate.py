@@ -9,10 +9,11 @@ from itertools import islice
 from typing import Any
 
 from plate_ocr.evaluation.calibration import Calibration, calibrate
-from plate_ocr.evaluation.metrics import Score, confusions, fold, macro, score
+from plate_ocr.evaluation.metrics import Naming, Score, confusions, fold, macro, naming, score
 from plate_ocr.labels import Label
 from plate_ocr.photos import PhotoError, load
 from plate_ocr.recognition.recognizer import Recognizer
+from plate_ocr.synthesis.region import NOWHERE, load_regions
 
 SIZES = ("characters under 12 px", "characters of 12 to 20 px", "characters over 20 px")
 
@@ -22,7 +23,7 @@ class Read:
     """A labelled crop and what was read in it. An unreadable picture counts as read with nothing.
 
     `lines` is the label table's, or the reader's own where the table does not say. `height` is the crop's, in pixels.
-    `stage` says after which look the reading stood.
+    `stage` says after which look the reading stood, `region` whose plate the reader took it for, '' if it did not say.
     """
 
     label: Label
@@ -32,6 +33,7 @@ class Read:
     lines: int = 1
     height: int = 0
     stage: str = "1"
+    region: str = ""
 
     @property
     def pair(self) -> tuple[str, str]:
@@ -96,6 +98,14 @@ class Evaluation:
         """How the confidences compare with what was right."""
         return calibrate([read.confidence for read in self.reads], [read.right for read in self.reads])
 
+    @property
+    def naming(self) -> dict[str, Naming]:
+        """How often the plates of each region that has formats were named as its; all of them together under ''."""
+        known = {region.code for region in load_regions()} - {NOWHERE}
+        pairs = [(read.label.region, read.region) for read in self.reads if read.label.region in known]
+        by_region = {code: naming(p for p in pairs if p[0] == code) for code in sorted({truth for truth, _ in pairs})}
+        return by_region | ({"": naming(pairs)} if pairs else {})
+
     def confusions(self, most: int = 10) -> list[tuple[str, str, int]]:
         """The commonest (label's character, read as, how often)."""
         counts: Counter[tuple[str, str]] = confusions(read.pair for read in self.reads)
@@ -129,6 +139,10 @@ class Evaluation:
             "overall": _score_dict(self.overall),
             "macro": macros,
             **{f"by_{name}": {k: _score_dict(s) for k, s in scores.items()} for name, scores in groups.items()},
+            "regions_named": {
+                code or "all": {"plates": n.plates, "right": n.right, "wrong": n.wrong, "unnamed": n.unnamed}
+                for code, n in self.naming.items()
+            },
             "calibration": _calibration_dict(self.calibration),
             "confusions": [{"label": t, "read": r, "count": n} for t, r, n in self.confusions(50)],
             "worst": [
@@ -178,6 +192,7 @@ def read_crops(recognizer: Recognizer, labels: Iterable[Label], *, batch: int = 
                 lines=chunk[place].lines or reading.lines,
                 height=crop.shape[0],
                 stage=reading.stage,
+                region=reading.region,
             )
         yield from reads
 

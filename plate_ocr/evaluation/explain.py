@@ -14,6 +14,7 @@ from plate_ocr.detection.grid import first_scale
 from plate_ocr.evaluation.page import figure, page, percent, table
 from plate_ocr.plate import Plate
 from plate_ocr.reader import PlateReader
+from plate_ocr.recognition.attention import AttentionText
 from plate_ocr.recognition.decoder import Text
 from plate_ocr.recognition.recognizer import Recognizer
 
@@ -69,7 +70,7 @@ def _reading(crop: Picture, recognizer: Recognizer) -> str:
         f"<td><span class=bar style='width:{100 * min(1.0, float(np.exp(c.log_p))):.1f}px'></span>"
         f"<td>{'fits a format' if c.fits else 'fits none'}"
         f"<td>{escape(', '.join(list(recognizer.decoder.regions(alphabet.decode(c.classes)))[:4]))}"
-        for c in recognizer.decoder.candidates(text.log_p)[:SHOWN]
+        for c in recognizer.decoder.considered(text)[:SHOWN]
         if np.exp(c.log_p) > 1e-6
     ]
     heads = "<th>candidate<th>probability<th><th>format<th>regions"
@@ -77,30 +78,37 @@ def _reading(crop: Picture, recognizer: Recognizer) -> str:
 
 
 def _chart(text: Text, recognizer: Recognizer) -> str:
-    """The probabilities of the likeliest classes over the time steps, as a chart of squares."""
-    p = np.exp(text.log_p)
-    classes = [0, *(int(c) for c in np.argsort(-p[:, 1:].max(axis=0))[:SHOWN] + 1 if p[:, c].max() > 0.02)]
-    # In the order in which they are read.
-    classes[1:] = sorted(classes[1:], key=lambda c: int(p[:, c].argmax()))
-    cell, left = 10, 28
+    """What the network says at each time step, as a chart of squares: the probabilities of the likeliest classes, or
+    with attention, how much each character was looked for there."""
+    if isinstance(text, AttentionText):
+        names = [*(recognizer.alphabet.decode([cls]) for cls in text.classes), "–"]
+        rows = list(zip(names, text.attention, strict=True))
+        note = "how much each character, and the end (–), was looked for there"
+    else:
+        p = np.exp(text.log_p)
+        classes = [int(c) for c in np.argsort(-p[:, 1:].max(axis=0))[:SHOWN] + 1 if p[:, c].max() > 0.02]
+        # In the order in which they are read.
+        classes = [0, *sorted(classes, key=lambda c: int(p[:, c].argmax()))]
+        rows = [("–" if c == 0 else recognizer.alphabet.decode([c]), p[:, c]) for c in classes]
+        note = "how probable each character is there. – is the blank"
+    cell, left, steps = 10, 28, len(rows[0][1])
     shapes = []
-    for row, cls in enumerate(classes):
-        name = "–" if cls == 0 else recognizer.alphabet.decode([cls])
+    for row, (name, values) in enumerate(rows):
         shapes.append(f'<text x="{left - 8}" y="{row * 14 + 11}" text-anchor="end">{escape(name)}</text>')
-        for step in np.flatnonzero(p[:, cls] > 0.02):
-            value = float(p[step, cls])
-            colour = "#888" if cls == 0 else "#2a9d5c"
+        for step in np.flatnonzero(values > 0.02):
+            value = float(values[step])
+            colour = "#888" if name == "–" else "#2a9d5c"
             shapes.append(
                 f'<rect x="{left + step * cell}" y="{row * 14 + 1}" width="{cell - 1}" height="12" fill="{colour}" '
                 f'fill-opacity="{value:.2f}"><title>step {step}: {escape(name)} {value:.0%}</title></rect>'
             )
-    width, height = left + len(p) * cell, len(classes) * 14 + 6
-    middle = left + len(p) // recognizer.rows * cell
+    width, height = left + steps * cell, len(rows) * 14 + 6
+    middle = left + steps // recognizer.rows * cell
     shapes.append(f'<line x1="{middle}" x2="{middle}" y1="0" y2="{height}" stroke="#888" stroke-dasharray="3 3"/>')
     return (
         f'<div class=wide><svg width="{width}" height="{height}" viewBox="0 0 {width} {height}">{"".join(shapes)}</svg>'
-        "</div><p class=note>Each column is a time step: the upper half of the plate from left to right, then the "
-        "lower. – is the blank.</p>"
+        "</div><p class=note>Each column is a time step, the upper half of the plate from left to right, then the "
+        f"lower: {note}.</p>"
     )
 
 

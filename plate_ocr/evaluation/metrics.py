@@ -64,6 +64,32 @@ def score(pairs: Iterable[tuple[str, str]]) -> Score:
     return Score(plates, exact, folded, characters, edits)
 
 
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """How often a plate's region was named rightly, wrongly, and not at all."""
+
+    right: int
+    wrong: int
+    unnamed: int
+
+    @property
+    def plates(self) -> int:
+        """All of them."""
+        return self.right + self.wrong + self.unnamed
+
+    def shares(self) -> tuple[float, float, float]:
+        """Right, wrong and not named, as shares of all; nan without plates."""
+        counts = (self.right, self.wrong, self.unnamed)
+        right, wrong, unnamed = (n / self.plates if self.plates else math.nan for n in counts)
+        return right, wrong, unnamed
+
+
+def naming(pairs: Iterable[tuple[str, str]]) -> Naming:
+    """Counts of (label's region, region named or '') pairs."""
+    counts = Counter("unnamed" if not named else "right" if named == truth else "wrong" for truth, named in pairs)
+    return Naming(counts["right"], counts["wrong"], counts["unnamed"])
+
+
 def wilson(hits: int, trials: int, z: float = 1.96) -> tuple[float, float]:
     """Wilson's score interval of a share (E. B. Wilson, 1927). (0, 1) without trials."""
     if not trials:

@@ -28,8 +28,9 @@ PENALTY = 2.0
 LANGUAGE_WEIGHT = 0.1
 """How much a language model counts beside the network. From about 0.3 on it writes plates of its own."""
 
-SURE = 0.8
-"""A greedy text is taken as it is if it fits a format and each of its characters is at least this likely."""
+SURE, SURE_WITH_LANGUAGE = 0.5, 0.8
+"""A greedy text is taken as it is if it fits a format and each of its characters is at least this likely. Where a
+language model counts, it may have another view of characters up to the second."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ class Decoder:
             load_regions(self.settings.regions)
         language = self.settings.language
         self._prior = LanguagePrior(LanguageModel(language), alphabet) if language else None
+        self._enough = SURE_WITH_LANGUAGE if language else SURE
 
     @cached_property
     def formats(self) -> Formats:
@@ -116,13 +118,17 @@ class Decoder:
             weight=self.settings.language_weight,
         )
 
+    def considered(self, text: Text) -> list[Candidate]:
+        """The likeliest texts of the crop that one was read from, best first."""
+        return self.candidates(text.log_p)
+
     def regions(self, text: str) -> dict[str, float]:
         """Whose plate a text can be, by its format: region -> probability, likeliest first."""
         return {} if self.settings.formats == "off" else self.formats.regions(text)
 
     def _decode(self, first: Decoded, log_p: NDArray[np.float32]) -> Text:
         self.decoded += 1
-        if min(first.confidences, default=1.0) >= SURE and (not first.classes or self._fits(first.classes)):
+        if min(first.confidences, default=1.0) >= self._enough and (not first.classes or self._fits(first.classes)):
             return Text(first.classes, _p(text_log_p(log_p, first.classes)), log_p, first.steps)
         self.searched += 1
         found = self.candidates(log_p)

@@ -7,10 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from plate_ocr.recognition.alphabet import Alphabet
-from plate_ocr.synthesis.region import Region, TextBox, slots
-
-_ANYWHERE = "XX"
-"""The region that stands for no country; its patterns fit everything and say nothing."""
+from plate_ocr.synthesis.region import NOWHERE, Region, TextBox, slots
 
 
 @dataclass
@@ -42,7 +39,7 @@ class Formats:
         self._by_key: dict[tuple[str | int, ...], int] = {}
         layouts = []
         for region in regions:
-            if region.code == _ANYWHERE:
+            if region.code == NOWHERE:
                 continue
             total = sum(layout.weight for layout in region.layouts)
             layouts += [_Layout(self._add(region, k.texts), region.code, k.weight / total) for k in region.layouts]

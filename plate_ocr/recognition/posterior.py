@@ -25,10 +25,11 @@ def certainties(texts: Sequence[Text], classes: Sequence[int]) -> list[float]:
         return [math.exp(share) for share in log_shares(texts[0].log_p, classes, texts[0].steps_of(classes))]
     own, all_alike = 0.0, [0.0] * len(classes)
     for text in texts:
-        p = text_log_p(text.log_p, classes, drop=math.inf)
-        own += math.exp(p)
+        # What a view has read itself is weighed already.
+        p = text.confidence if text.classes == tuple(classes) else math.exp(text_log_p(text.log_p, classes))
+        own += p
         for i, share in enumerate(log_shares(text.log_p, classes, text.steps_of(classes))):
-            all_alike[i] += math.exp(p - share)
+            all_alike[i] += p * math.exp(-share)
     return [min(1.0, own / alike) if alike else 0.0 for alike in all_alike]
 
 

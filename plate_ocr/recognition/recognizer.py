@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -15,12 +15,14 @@ from plate_ocr.detection import Detector, make_detector
 from plate_ocr.model_store import ModelError, open_reader
 from plate_ocr.plate import Character
 from plate_ocr.recognition.alignment import text_log_p
+from plate_ocr.recognition.attention import AttentionDecoder, AttentionText
 from plate_ocr.recognition.confidence import Confidence
 from plate_ocr.recognition.decoder import Decoder, DecoderSettings, Text
 from plate_ocr.recognition.known import nearest
-from plate_ocr.recognition.network import open_network
+from plate_ocr.recognition.network import open_attention, open_network
 from plate_ocr.recognition.posterior import certainties
 from plate_ocr.recognition.preprocess import prepare, to_grey
+from plate_ocr.recognition.region_classifier import RegionClassifier, combined
 from plate_ocr.recognition.views import other_views, vote
 
 HOPELESS, DOUBT = 0.02, 0.8
@@ -85,8 +87,15 @@ class Recognizer:
         """
         self.files = open_reader(model)
         self.alphabet = self.files.alphabet
-        self.decoder = Decoder(self.alphabet, decoding)
-        self._network = open_network(self.files, keras=keras, threads=threads)
+        self.decoder: Decoder
+        if self.files.head == "attention":
+            attention = open_attention(self.files, keras=keras, threads=threads)
+            self.decoder = decoder = AttentionDecoder(self.alphabet, decoding, attention, self.files.longest)
+            self._kind, self._look = attention.kind, decoder.read
+        else:
+            network = open_network(self.files, keras=keras, threads=threads)
+            self.decoder = ctc = Decoder(self.alphabet, decoding)
+            self._kind, self._look = network.kind, lambda crops: ctc(network(crops))
         try:
             own = Confidence(self.files.calibration)
             # The curves are of readings that doubt has been resolved for. One look alone is well calibrated as it is.
@@ -102,10 +111,15 @@ class Recognizer:
         # Only doubt needs it.
         return make_detector(threads=self._threads) if self._straighten else None
 
+    @cached_property
+    def _classifier(self) -> RegionClassifier:
+        # Most formats leave no doubt about whose plate it is.
+        return RegionClassifier(threads=self._threads)
+
     @property
     def kind(self) -> str:
         """Which file reads: 'ONNX' or 'Keras'."""
-        return self._network.kind
+        return self._kind
 
     def read(self, crops: Sequence[NDArray[np.uint8]]) -> list[Reading]:
         """Read BGR or grey uint8 crops, all in one batch. Raises ValueError for an empty crop."""
@@ -114,11 +128,11 @@ class Recognizer:
         views = [(i, view) for i in doubtful for view in other_views(to_grey(crops[i]), detector=self._straightener)]
         for (i, _), text in zip(views, self.look([view for _, view in views]), strict=True):
             seen[i].append(text)
-        return [self._agreed(texts) for texts in seen]
+        return self._named(crops, [self._agreed(texts) for texts in seen])
 
     def look(self, crops: Sequence[NDArray[np.uint8]]) -> list[Text]:
         """What one look at each crop says, with the network's probabilities at every step."""
-        return self.decoder(self._network(prepare(crops, self.files.size))) if crops else []
+        return self._look(prepare(crops, self.files.size)) if crops else []
 
     def _agreed(self, texts: Sequence[Text]) -> Reading:
         """What the views of one crop say together; the first is the crop itself."""
@@ -129,19 +143,43 @@ class Recognizer:
             # Of the two, the list says which it was; what the views gave to either counts for it.
             classes, raw = tuple(self.alphabet.encode(found[0]).tolist()), min(1.0, raw * (1 + found[1]))
             texts = [
-                Text(classes, min(1.0, float(np.exp(text_log_p(text.log_p, classes)))), text.log_p) for text in texts
+                replace(
+                    text, classes=classes, confidence=min(1.0, float(np.exp(text_log_p(text.log_p, classes)))), found=()
+                )
+                for text in texts
             ]
         confidence = self._confidence(raw, stage)
         same = [text for text in texts if text.classes == classes]
         # The places of the crop itself, where it says the same: those of another view are shifted.
         text = same[0] if same[0] is texts[0] else max(same, key=lambda t: t.confidence)
-        steps = text.steps()
-        columns = len(text.log_p) // self.rows
+        steps, total = text.steps(), len(text.log_p)
+        if isinstance(text, AttentionText):
+            # A step that writes a character is no place in the crop: that is where it looked for it.
+            steps, total = text.looked_at(), text.attention.shape[1]
+        columns = total // self.rows
         certain = certainties(texts, classes) if raw >= BELIEVED else [confidence] * len(classes)
         characters = tuple(
             Character(self.alphabet.decode([cls]), max(confidence, p)) for cls, p in zip(classes, certain, strict=True)
         )
         places = tuple((step % columns + 0.5) / columns for step in steps)
-        regions = self.decoder.regions(self.alphabet.decode(classes)) if classes else {}
-        code, p = next(iter(regions.items()), ("", 0.0))
-        return Reading(characters, confidence, places, code if p >= CLEAR else "", stage, read if found else "")
+        return Reading(characters, confidence, places, stage=stage, read_as=read if found else "")
+
+    def _named(self, crops: Sequence[NDArray[np.uint8]], readings: Sequence[Reading]) -> list[Reading]:
+        """The readings with the regions of these crops: by their formats and, where these leave doubt, their looks."""
+        regions = [self.decoder.regions(reading.text) if reading.text else {} for reading in readings]
+        # Among regions that were asked for, a text that fits none of them is none's.
+        restricted = bool(self.decoder.settings.regions)
+        doubtful = [
+            i
+            for i, found in enumerate(regions)
+            if readings[i].text and max(found.values(), default=0.0) < CLEAR and (found or not restricted)
+        ]
+        if doubtful:
+            looks = self._classifier([crops[i] for i in doubtful])
+            for i, row in zip(doubtful, looks.tolist(), strict=True):
+                regions[i] = combined(regions[i], dict(zip(self._classifier.codes, row, strict=True)))
+        likeliest = (next(iter(found.items()), ("", 0.0)) for found in regions)
+        return [
+            replace(reading, region=code if p >= CLEAR else "")
+            for reading, (code, p) in zip(readings, likeliest, strict=True)
+        ]

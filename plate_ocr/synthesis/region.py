@@ -26,6 +26,9 @@ Box = tuple[float, float, float, float]
 # libyaml's parser is ten times faster; a build without it has Python's.
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
+NOWHERE = "XX"
+"""The region that stands for no country; its patterns fit everything and say nothing."""
+
 LARGEST = 1 << 16
 """Characters of a region's file; those that are shipped have a tenth."""
 

@@ -11,6 +11,8 @@ from plate_ocr.training.run_config import ConfigError, RunConfig
 
 CELLS = ("lstm", "gru", "simple-rnn")
 
+HEADS = ("ctc", "attention")
+
 
 @dataclass(frozen=True)
 class Architecture:
@@ -19,6 +21,9 @@ class Architecture:
 
     `residual` says how many residual convolutions follow each of them (none where it is empty). `cell` is the recurrent
     layers' kind: "lstm", "gru" or "simple-rnn"; `bidirectional` ones read the sequence from both ends.
+
+    What comes after them is the `head`: "ctc" names a character or none at every step; "attention" is a decoder of
+    `decoder_units` that writes one character after the other and looks for each at all steps.
     """
 
     height: int = 48
@@ -30,6 +35,8 @@ class Architecture:
     cell: str = "lstm"
     bidirectional: bool = True
     dropout: float = 0.1
+    head: str = "ctc"
+    decoder_units: int = 128
 
     def __post_init__(self) -> None:
         if len(self.channels) != len(self.strides):
@@ -40,6 +47,10 @@ class Architecture:
             raise ConfigError(f"cell is one of {', '.join(CELLS)}, not {self.cell!r}")
         if not self.lstm_units or min(self.lstm_units) < 1:
             raise ConfigError("lstm_units needs at least one layer, each of at least one unit")
+        if self.head not in HEADS:
+            raise ConfigError(f"head is one of {', '.join(HEADS)}, not {self.head!r}")
+        if self.decoder_units < 1:
+            raise ConfigError(f"decoder_units must be at least 1, not {self.decoder_units}")
 
     def residual_at(self, place: int) -> int:
         """Residual convolutions after convolution `place`, counted from 1."""

@@ -4,27 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from plate_ocr.evaluation.metrics import Score, score
 from plate_ocr.labels import Label
 from plate_ocr.model_store import KERAS, open_reader
 from plate_ocr.photos import load
+from plate_ocr.recognition.attention import write_greedily
 from plate_ocr.recognition.ctc import greedy
+from plate_ocr.recognition.network import KerasAttention
 from plate_ocr.recognition.preprocess import normalize, prepare
+from plate_ocr.training.attention import build_reader, classes_before
 from plate_ocr.training.config import TrainConfig
-from plate_ocr.training.crnn import build_crnn
 from plate_ocr.training.epochs import EpochRecord, StayFinite, choose_dev, fit_epochs, make_optimizer, watch
 from plate_ocr.training.feed import Feed
-from plate_ocr.training.loss import CtcLoss
+from plate_ocr.training.loss import CtcLoss, TextLoss
 from plate_ocr.training.run_config import ConfigError
 from plate_ocr.training.run_folder import CONFIG, LAST, begin, epochs_done, load_state, open_folder, writing
-from plate_ocr.training.samples import Batch, make_batch, split_labels, start_worker
-from plate_ocr.training.weights import freeze, load_reader, take_weights
+from plate_ocr.training.samples import MAX_TEXT, Batch, make_batch, split_labels, start_worker
+from plate_ocr.training.weights import freeze, layers_of, load_reader, take_weights
 
 DEV_BATCH = 128
 """Dev crops that are read at once."""
@@ -39,7 +43,7 @@ class EpochSeed(keras.callbacks.Callback):  # type: ignore[misc]
         self._seed = seed
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
-        for layer in self.model.layers:
+        for layer in layers_of(self.model):
             if hasattr(layer, "seed_generator"):
                 layer.seed_generator.state.assign(np.array([self._seed, epoch], dtype=np.uint32))
 
@@ -50,6 +54,7 @@ class DevScore(EpochRecord):
     def __init__(self, config: TrainConfig, dev: Sequence[Label], run: Path, say: Callable[[str], None]) -> None:
         super().__init__(config, run, KERAS, say)
         self._alphabet, self._keep, self._patience = config.make_alphabet(), config.keep, config.patience
+        self._head = config.architecture.head
         self._dev = choose_dev(config, dev)
         size = (config.architecture.height, config.architecture.width)
         self._crops = prepare([load(label.path) for label in self._dev], size) if self._dev else None
@@ -60,7 +65,7 @@ class DevScore(EpochRecord):
         """Plate and character accuracy; nothing without dev crops."""
         if self._crops is None:
             return {}
-        result = self._read_dev()
+        result = self._read_dev(self._crops)
         return {
             "dev_plate_accuracy": result.plate_accuracy,
             "dev_character_accuracy": result.character_accuracy,
@@ -85,10 +90,16 @@ class DevScore(EpochRecord):
             self._say(f"no better dev score for {self.waited} epochs: stopping early")
             self.model.stop_training = True
 
-    def _read_dev(self) -> Score:
-        logits = self.model.predict(self._crops, batch_size=DEV_BATCH, verbose=0)
-        texts = [self._alphabet.decode(decoded.classes) for decoded in greedy(logits)]
-        if not any(texts):
+    def _read_dev(self, crops: NDArray[np.float32]) -> Score:
+        if self._head == "attention":
+            network = KerasAttention(self.model)
+            encoded = [network.encode(crops[i : i + DEV_BATCH]) for i in range(0, len(crops), DEV_BATCH)]
+            read = [text.classes for part in encoded for text in write_greedily(network, part, MAX_TEXT)]
+        else:
+            logits = self.model.predict(crops, batch_size=DEV_BATCH, verbose=0)
+            read = [decoded.classes for decoded in greedy(logits)]
+        texts = [self._alphabet.decode(classes) for classes in read]
+        if self._head == "ctc" and not any(texts):
             self._say("every dev crop reads as blank; CTC starts so, and leaves it within some 1,000 steps")
         return score([(label.text, text) for label, text in zip(self._dev, texts, strict=True)])
 
@@ -122,13 +133,13 @@ def train(
         f"{len(labels)} crops to train on, {len(dev)} to score on, {alphabet.classes} classes, "
         f"backend {keras.backend.backend()}"
     )
-    fixed = sum(layer.count_params() for layer in model.layers if not layer.trainable)
+    fixed = sum(layer.count_params() for layer in layers_of(model) if not layer.trainable)
     say(
         f"{model.count_params():,} parameters{f' ({fixed:,} fixed)' if fixed else ''}, "
         f"{config.architecture.steps} time steps, epoch {first_epoch + 1} of {config.last_epoch}"
     )
-    settings = (config, labels)
-    feed = Feed(config.steps, start_worker, settings, make_batch, _as_input, first_epoch=first_epoch, workers=workers)
+    settings, finish = (config, labels), partial(_as_input, config.architecture.head)
+    feed = Feed(config.steps, start_worker, settings, make_batch, finish, first_epoch=first_epoch, workers=workers)
     callbacks = [EpochSeed(config.seed), StayFinite(run), DevScore(config, dev, run, say), *watching]
     fit_epochs(model, feed, config, callbacks, first_epoch=first_epoch)
     return keras.models.load_model(run / KERAS, compile=False)
@@ -150,13 +161,14 @@ def _new_model(config: TrainConfig, say: Callable[[str], None]) -> keras.Model:
     keras.utils.set_random_seed(config.seed)
     alphabet = config.make_alphabet()
     with _precision(config):
-        model = build_crnn(config.architecture, alphabet.classes)
+        model = build_reader(config.architecture, alphabet.classes, MAX_TEXT)
     if config.start:
         files = open_reader(config.start)
         fresh = take_weights(model, load_reader(files), alphabet, files.alphabet)
         say(f"weights from {config.start}; fresh: {', '.join(fresh) or 'none'}")
         freeze(model, config.freeze)
-    model.compile(optimizer=make_optimizer(config), loss=CtcLoss(), jit_compile=False)
+    loss = TextLoss() if config.architecture.head == "attention" else CtcLoss()
+    model.compile(optimizer=make_optimizer(config), loss=loss, jit_compile=False)
     return model
 
 
@@ -172,6 +184,8 @@ def _precision(config: TrainConfig) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def _as_input(batch: Batch) -> tuple[Any, Any]:
+def _as_input(head: str, batch: Batch) -> tuple[Any, Any]:
     crops, classes = batch
+    if head == "attention":
+        return {"crop": normalize(crops), "previous": classes_before(classes)}, classes
     return normalize(crops), classes

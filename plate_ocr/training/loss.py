@@ -1,4 +1,4 @@
-"""The CTC loss, by the fastest way that the backend at hand offers."""
+"""What each head learns by: CTC, by the fastest way that the backend at hand offers, and cross-entropy."""
 
 from __future__ import annotations
 
@@ -36,3 +36,18 @@ class CtcLoss(keras.losses.Loss):  # type: ignore[misc]
             blank_index=0,
         )
         return tf.where(empty, nothing, loss)
+
+
+@keras.saving.register_keras_serializable(package="plate_ocr")
+class TextLoss(keras.losses.Loss):  # type: ignore[misc]
+    """Minus the log-probability of a text that is written class by class: labels (N, L) padded with 0, and logits
+    (N, L + 1, C) of each class after those before it. The first 0 ends the text; what comes behind it does not count.
+    """
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """The loss of each row (N,)."""
+        labels = keras.ops.cast(y_true, "int32")
+        wanted = keras.ops.pad(labels, ((0, 0), (0, 1)))
+        before = keras.ops.pad(labels, ((0, 0), (1, 0)), constant_values=1)
+        nats = keras.ops.sparse_categorical_crossentropy(wanted, y_pred, from_logits=True)
+        return keras.ops.sum(nats * keras.ops.cast(before != 0, nats.dtype), axis=1)

@@ -24,13 +24,19 @@ def export_portable(model: str | Path, kind: Format, folder: Path) -> tuple[Path
     one crop (1, H, W, 1), or as the folder reader_savedmodel, which takes any number. Gives what was written, and the
     largest difference of its logits to Keras's.
 
-    Needs the TensorFlow backend. Raises ModelError if the reader or a package is missing, or the difference exceeds
-    TOLERANCE.
+    Needs the TensorFlow backend. Raises ModelError if the reader or a package is missing, the reader has a head with
+    attention, or the difference exceeds TOLERANCE.
     """
     if keras.backend.backend() != "tensorflow":
         raise ModelError(f"the format {kind} comes out of the TensorFlow backend: set KERAS_BACKEND=tensorflow")
+    files = open_reader(model)
+    if files.head != "ctc":
+        raise ModelError(
+            f"{files.folder} has a head with attention, two networks that take turns; the format {kind} is for one: "
+            "export it as onnx, or train with --head ctc"
+        )
     # Only without a loop does the recurrence need no other operations than LiteRT's own.
-    network = copy_for_reading(load_reader(open_reader(model)), unroll=kind == "litert")
+    network = copy_for_reading(load_reader(files), unroll=kind == "litert")
     shape = network.input_shape[1:]
     probe = np.random.default_rng(0).normal(size=(4, *shape)).astype(np.float32)
     expected = np.asarray(network.predict_on_batch(probe))

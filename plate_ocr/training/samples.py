@@ -6,7 +6,8 @@ Batch `index` of epoch `epoch` is a function of the seed alone: a resumed run se
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -96,6 +97,17 @@ def load_backgrounds(config: TrainConfig) -> list[NDArray[np.uint8]]:
     return photos
 
 
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A crop as a network sees it: grey uint8 (H, W) of the network's size, what it says, whose plate it is, and its
+    width by its height before it was made to fit."""
+
+    crop: NDArray[np.uint8]
+    text: str
+    region: str
+    aspect: float
+
+
 class Samples:
     """Makes batches of augmented real crops and synthetic ones."""
 
@@ -126,26 +138,32 @@ class Samples:
 
     def batch(self, epoch: int, index: int) -> Batch:
         """The batch of this place in the run."""
-        rng = np.random.default_rng([self._config.seed, epoch, index])
-        self._augment.seed(int(rng.integers(2**31)))
         crops = np.empty((self._config.batch, *self._size), np.uint8)
         classes = np.zeros((self._config.batch, MAX_TEXT), np.int32)
+        for i, sample in enumerate(self.samples(epoch, index)):
+            crops[i] = sample.crop
+            classes[i, : len(sample.text)] = self._alphabet.encode(sample.text)
+        return crops, classes
+
+    def samples(self, epoch: int, index: int) -> Iterator[Sample]:
+        """The samples of the batch of this place in the run, one by one."""
+        rng = np.random.default_rng([self._config.seed, epoch, index])
+        self._augment.seed(int(rng.integers(2**31)))
         for i in range(self._config.batch):
             if self._nothing is not None and rng.random() < self._config.nothing:
-                crop, text = self._augment(self._nothing.draw(rng)), ""
+                crop, text, region = self._augment(self._nothing.draw(rng)), "", ""
             elif self._generator is not None and rng.random() < self._config.synthetic:
                 drawn = self._generator.draw([self._config.seed, epoch, index, i])
-                crop, text = drawn.picture, drawn.text
+                crop, text, region = drawn.picture, drawn.text, drawn.region
             else:
                 place = int(rng.choice(len(self._labels), p=self._share))
                 crop, text = self._open(place), self._labels[place].text
+                region = self._labels[place].region
                 slots = self._lesson.slots.get(place)
                 if slots and rng.random() < self._config.permute:
                     crop, text = self._lesson.bank.permute(self._labels[place].source, crop, text, slots, rng)
                 crop = self._augment(crop)
-            crops[i] = fit(crop, self._size)
-            classes[i, : len(text)] = self._alphabet.encode(text)
-        return crops, classes
+            yield Sample(fit(crop, self._size), text, region, crop.shape[1] / crop.shape[0])
 
     def _open(self, place: int) -> NDArray[np.uint8]:
         if place not in self._cache:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import keras
 
 from plate_ocr.model_store import KERAS, ModelError, ReaderFiles
 from plate_ocr.recognition.alphabet import Alphabet
+from plate_ocr.training.attention import HEAD_LAYERS, build_reader
 from plate_ocr.training.config import Architecture
 from plate_ocr.training.crnn import build_crnn
 from plate_ocr.training.run_config import ConfigError
@@ -33,8 +35,20 @@ def load_reader(files: ReaderFiles) -> keras.Model:
     return model
 
 
+def layers_of(model: keras.Model) -> Iterator[keras.layers.Layer]:
+    """The layers of a network, and of the networks that it is made of."""
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from layers_of(layer)
+        else:
+            yield layer
+
+
 def architecture_of(model: keras.Model) -> Architecture:
-    """The architecture of a network that `build_crnn` has made."""
+    """The architecture of a network that `build_reader` has made."""
+    attends = _attends(model)
+    units = model.get_layer("step").get_layer("decoder").units if attends else Architecture.decoder_units
+    model = model.get_layer("encoder") if attends else model
     convolutions = [layer for layer in model.layers if _CONVOLUTION.fullmatch(layer.name)]
     names = [layer.name for layer in model.layers]
     blocks = tuple(sum(name.startswith(f"{layer.name}_") for name in names) for layer in convolutions)
@@ -51,32 +65,40 @@ def architecture_of(model: keras.Model) -> Architecture:
         cell=_CELLS[type(cells[0])],
         bidirectional=bidirectional,
         dropout=model.get_layer("dropout").rate,
+        head="attention" if attends else "ctc",
+        decoder_units=units,
     )
 
 
 def take_weights(model: keras.Model, source: keras.Model, alphabet: Alphabet, known: Alphabet) -> list[str]:
     """Copy into `model` what `source` has learned, layer by layer, and give the names of layers that stay fresh.
 
-    Of the last layer each character that both alphabets hold keeps its weights, wherever it stands, so that an alphabet
-    may grow or shrink. Raises ConfigError if the two are of another architecture: only residual blocks, which change
-    nothing until they are trained, may be new.
+    Of the layers that have weights for each character, those of one that both alphabets hold are kept, wherever it
+    stands, so that an alphabet may grow or shrink. A head of another kind starts fresh. Raises ConfigError if the two
+    are of another architecture otherwise: only residual blocks, which change nothing until they are trained, may be
+    new.
     """
-    given = {layer.name: layer.get_weights() for layer in source.layers if layer.weights}
+    given = {layer.name: layer.get_weights() for layer in layers_of(source) if layer.weights}
     fresh: list[str] = []
     wrong: list[str] = []
-    for layer in model.layers:
+    may_be_fresh = frozenset() if _attends(model) == _attends(source) else HEAD_LAYERS
+    given = {name: weights for name, weights in given.items() if name not in may_be_fresh}
+    for layer in layers_of(model):
         weights = layer.get_weights()
         if not weights:
             continue
         found = given.pop(layer.name, None)
         if found is None:
-            (fresh if _BLOCK.fullmatch(layer.name) else wrong).append(layer.name)
+            known_to_be_new = _BLOCK.fullmatch(layer.name) or layer.name in may_be_fresh
+            (fresh if known_to_be_new else wrong).append(layer.name)
         elif layer.name == "logits" and found[0].shape[0] == weights[0].shape[0]:
-            places = {c: i for i, c in enumerate(("", *known.characters))}
-            kept = [(i, places[c]) for i, c in enumerate(("", *alphabet.characters)) if c in places]
-            here, there = map(list, zip(*kept, strict=True))
+            here, there = _shared_classes(alphabet, known)
             for mine, theirs in zip(weights, found, strict=True):
                 mine[..., here] = theirs[..., there]
+            layer.set_weights(weights)
+        elif layer.name == "embedding":
+            here, there = _shared_classes(alphabet, known)
+            weights[0][here] = found[0][there]
             layer.set_weights(weights)
         elif [w.shape for w in weights] == [w.shape for w in found]:
             layer.set_weights(found)
@@ -91,16 +113,34 @@ def take_weights(model: keras.Model, source: keras.Model, alphabet: Alphabet, kn
     return fresh
 
 
+def _attends(model: keras.Model) -> bool:
+    """Whether a network's head is the one with attention."""
+    return any(layer.name == "step" for layer in model.layers)
+
+
+def _shared_classes(alphabet: Alphabet, known: Alphabet) -> tuple[list[int], list[int]]:
+    """The classes that two alphabets share, class 0 with them, as the first numbers them and as the second does."""
+    places = {c: i for i, c in enumerate(("", *known.characters))}
+    kept = [(i, places[c]) for i, c in enumerate(("", *alphabet.characters)) if c in places]
+    here, there = zip(*kept, strict=True)
+    return list(here), list(there)
+
+
 def freeze(model: keras.Model, convolutions: int) -> None:
     """Keep the weights of this many convolutions, with all that belongs to them, as they are."""
-    for layer in model.layers:
+    for layer in layers_of(model):
         place = re.fullmatch(r"(?:conv|norm)(\d+)(?:_\d+)?", layer.name)
         if place and int(place[1]) <= convolutions:
             layer.trainable = False
 
 
 def copy_for_reading(model: keras.Model, *, unroll: bool = False) -> keras.Model:
-    """The same network in single precision throughout; with `unroll`, its recurrent layers without a loop."""
-    copy = build_crnn(architecture_of(model), model.output_shape[-1], unroll=unroll)
+    """The same network in single precision throughout; with `unroll`, which is for the head "ctc" alone, its recurrent
+    layers without a loop."""
+    architecture, classes = architecture_of(model), model.output_shape[-1]
+    if unroll:
+        copy = build_crnn(architecture, classes, unroll=True)
+    else:
+        copy = build_reader(architecture, classes, longest=model.output_shape[1] - 1)
     copy.set_weights(model.get_weights())
     return copy
