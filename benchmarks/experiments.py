@@ -11,24 +11,32 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import time
 from pathlib import Path
 from typing import Any
 
 import click
+import keras
 from rich.console import Console
 from rich.table import Table
 
 from plate_ocr.evaluation.evaluate import group_by_split, read_crops
 from plate_ocr.evaluation.metrics import macro
 from plate_ocr.labels import read_labels
+from plate_ocr.model_store import KERAS, ReaderFiles, file_sha256, open_reader
 from plate_ocr.recognition.decoder import DecoderSettings
 from plate_ocr.recognition.recognizer import Recognizer
 from plate_ocr.training.config import Architecture, TrainConfig
+from plate_ocr.training.crnn import build_crnn
 from plate_ocr.training.export import export
 from plate_ocr.training.fit import train
+from plate_ocr.training.weights import load_reader
 
-SHIPPED = Architecture(residual=(0, 0, 1, 0, 1, 0))
+COLUMNS = ("experiment", "steps", "parameters", "minutes", "dev", "far")
+SHIPPED = Architecture(residual=(0, 0, 1, 1, 1, 1))
 FRESH = {"start": "", "learning_rate": 2e-3}
+ON_ITS_CONVOLUTIONS = "on the shipped convolutions: "
+"""Experiments with another recurrent part, and a new last layer; the convolutions are the shipped ones and stay."""
 
 
 def architecture(**changes: Any) -> dict[str, Any]:
@@ -36,7 +44,20 @@ def architecture(**changes: Any) -> dict[str, Any]:
     return FRESH | {"architecture": dataclasses.replace(SHIPPED, **changes)}
 
 
+def recurrent(**changes: Any) -> dict[str, Any]:
+    """The settings of another recurrent part on the shipped convolutions."""
+    return {"architecture": dataclasses.replace(SHIPPED, **changes), "freeze": 6, "learning_rate": 2e-3}
+
+
 EXPERIMENTS: dict[str, dict[str, Any]] = {
+    ON_ITS_CONVOLUTIONS + "BiLSTM 96": recurrent(),
+    ON_ITS_CONVOLUTIONS + "BiLSTM 48": recurrent(lstm_units=(48,)),
+    ON_ITS_CONVOLUTIONS + "BiLSTM 192": recurrent(lstm_units=(192,)),
+    ON_ITS_CONVOLUTIONS + "two BiLSTM 96": recurrent(lstm_units=(96, 96)),
+    ON_ITS_CONVOLUTIONS + "LSTM 96, one way": recurrent(bidirectional=False),
+    ON_ITS_CONVOLUTIONS + "BiGRU 96": recurrent(cell="gru"),
+    ON_ITS_CONVOLUTIONS + "BiRNN 96": recurrent(cell="simple-rnn"),
+    ON_ITS_CONVOLUTIONS + "BiRNN 96, gradients not clipped": recurrent(cell="simple-rnn") | {"clip_norm": 0.0},
     "as shipped": {},
     "no permuted characters": {"permute": 0.0},
     "every real crop permuted": {"permute": 1.0},
@@ -60,6 +81,20 @@ EXPERIMENTS: dict[str, dict[str, Any]] = {
     "from nothing, BiLSTM 48": architecture(lstm_units=(48,)),
     "from nothing, two BiLSTM layers": architecture(lstm_units=(96, 96)),
 }
+
+
+def start_on_convolutions(architecture: Architecture, folder: Path) -> Path:
+    """A reader in `folder` that has the shipped reader's convolutions and has learned nothing else."""
+    files = open_reader()
+    model, source = build_crnn(architecture, files.alphabet.classes), load_reader(files)
+    for layer in model.layers:
+        if layer.name.startswith(("conv", "norm")):
+            layer.set_weights(source.get_layer(layer.name).get_weights())
+    folder.mkdir(parents=True, exist_ok=True)
+    model.save(folder / KERAS)
+    sums = {KERAS: file_sha256(folder / KERAS)}
+    ReaderFiles(folder, sums, alphabet=files.alphabet, size=files.size).save()
+    return folder
 
 
 def score(run: Path, labels: Path) -> dict[str, str]:
@@ -118,16 +153,24 @@ def main(plates: Path, output: Path, steps: int, only: str, seed: int) -> None:
             continue
         run = output / f"{number:02d}"
         click.echo(f"{name} -> {run}")
-        train(dataclasses.replace(base, **changes), run)
+        config = dataclasses.replace(base, **changes)
+        if name.startswith(ON_ITS_CONVOLUTIONS):
+            start = start_on_convolutions(config.architecture, output / f"start-{number:02d}")
+            config = dataclasses.replace(config, start=str(start))
+        keras.utils.set_random_seed(seed)
+        before = time.monotonic()
+        trained = train(config, run)
+        minutes = (time.monotonic() - before) / 60
         export(run)
-        known[name] = {"experiment": name, "steps": str(steps), **score(run, labels)}
+        about = {"parameters": f"{trained.count_params():,}", "minutes": f"{minutes:.1f}"}
+        known[name] = {"experiment": name, "steps": str(steps), **about, **score(run, labels)}
         with results.open("w", encoding="utf-8", newline="") as stream:
-            writer = csv.DictWriter(stream, ["experiment", "steps", "dev", "far"])
+            writer = csv.DictWriter(stream, COLUMNS)
             writer.writeheader()
             writer.writerows(known.values())
-    table = Table("experiment", "batches of 64", "dev", "far")
+    table = Table(*COLUMNS)
     for row in known.values():
-        table.add_row(row["experiment"], row["steps"], row["dev"], row["far"])
+        table.add_row(*(row[name] for name in COLUMNS))
     Console().print(table)
 
 

@@ -139,7 +139,7 @@ def test_rectify_undoes_a_perspective(shifts: list[float], scale: float) -> None
     assert crop.shape[0] == 96
     assert crop.dtype == np.uint8
     expected = cv2.resize(plate, (crop.shape[1], crop.shape[0]), interpolation=cv2.INTER_AREA)
-    assert np.corrcoef(crop[..., 0].ravel(), expected[..., 0].ravel())[0, 1] > 0.8
+    assert np.corrcoef(crop[..., 0].ravel(), expected[..., 0].ravel())[0, 1] > 0.7
 
 
 def test_a_margin_shows_what_is_around_the_plate() -> None:

@@ -110,7 +110,7 @@ def test_a_run_takes_architecture_and_alphabet_from_where_it_starts(tiny_run: Pa
     assert reader_config(tmp_path, None, given | {"alphabet": "+가1나"}).alphabet == "0123456789가나"
     assert reader_config(tmp_path, None, given | {"architecture": {"dropout": 0.5}}).architecture.dropout == 0.5
     shipped = reader_config(tmp_path, None, given | {"start": "reader"})
-    assert shipped.architecture == Architecture(residual=(0, 0, 1, 0, 1, 0))
+    assert shipped.architecture == Architecture(residual=(0, 0, 1, 1, 1, 1))
 
 
 def test_an_alphabet_that_is_not_the_weights_own_is_told(tiny_run: Path, tmp_path: Path) -> None:

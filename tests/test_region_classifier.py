@@ -81,7 +81,11 @@ def test_namings_are_counted() -> None:
 
 @pytest.mark.train
 def test_a_run_resumes_exports_and_is_used(tiny_crops: Path, tmp_path: Path) -> None:
-    pytest.importorskip("tensorflow")
+    pytest.importorskip("tensorflow", reason="training needs the train extra")
+    pytest.importorskip("albumentations", reason="training needs the train extra")
+    from plate_ocr.training.config import TrainConfig
+    from plate_ocr.training.region_classifier import export_regions, train_regions
+
     table = tmp_path / "labels.csv"
     table.write_text(
         tiny_crops.read_text(encoding="utf-8")
@@ -91,13 +95,18 @@ def test_a_run_resumes_exports_and_is_used(tiny_crops: Path, tmp_path: Path) -> 
         encoding="utf-8",
     )
     run = tmp_path / "run"
-    settings = [*("--regions", "kr,de", "--synthetic", "0.8"), *("--steps", "2", "--batch", "8", "--epochs", "2")]
-    trained = CliRunner().invoke(main, ["train-regions", str(table), "-o", str(run), "--workers", "0", *settings])
-    assert trained.exit_code == 0, trained.output
+    settings = {"splits": ("train",), "regions": (("kr", 1.0), ("de", 1.0)), "synthetic": 0.8, "steps": 2, "batch": 8}
+    config = TrainConfig(labels=(str(table),), dev_splits=("dev",), epochs=2, **settings)
+    train_regions(config, run, workers=0, say=lambda _: None)
+    assert export_regions(run) < 1e-4
     assert open_regions(run).codes == ("DE", "KR")
     assert RegionClassifier(run)([np.zeros((20, 90, 3), np.uint8)]).shape == (1, 2)
-    again = CliRunner().invoke(main, ["train-regions", "-o", str(run), "--resume"])
-    assert again.exit_code == 0, again.output
+    history = (run / "history.csv").read_text(encoding="utf-8").splitlines()
+    assert len(history) == 3
+    assert "dev_regions_right" in history[0]
+    (run / "config.json").write_text((run / "config.json").read_text().replace('"epochs": 2', '"epochs": 3'))
+    train_regions(config, run, resume=True, workers=0, say=lambda _: None)
+    assert len((run / "history.csv").read_text(encoding="utf-8").splitlines()) == 4
     alone = CliRunner().invoke(
         main, ["train-regions", "-o", str(tmp_path / "one"), "--regions", "kr", "--synthetic", "1"]
     )
