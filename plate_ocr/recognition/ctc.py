@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,22 +41,17 @@ def greedy(logits: NDArray[np.float32]) -> list[Decoded]:
 
 def best_paths(log_p: NDArray[np.float32]) -> list[Decoded]:
     """`greedy` for log-probabilities (N, T, C)."""
-    best = log_p.argmax(axis=-1)
-    top = log_p.max(axis=-1)
-    # A step starts a character where its class is no blank and differs from the step before.
-    before = np.pad(best[:, :-1], ((0, 0), (1, 0)), constant_values=BLANK)
-    starts = (best != BLANK) & (best != before)
+    best, top = log_p.argmax(axis=-1), log_p.max(axis=-1)
+    paths = np.exp(top.sum(axis=-1))
     results = []
-    for classes, start, step_log_p in zip(best, starts, top, strict=True):
-        places = np.flatnonzero(start)
-        confidences, steps = [], []
-        for place in places:
-            end = place + 1
-            while end < len(classes) and classes[end] == classes[place]:
-                end += 1
-            peak = int(place + step_log_p[place:end].argmax())
-            confidences.append(float(np.exp(step_log_p[peak])))
-            steps.append(peak)
-        path = float(np.exp(step_log_p.sum()))
-        results.append(Decoded(tuple(int(c) for c in classes[places]), tuple(confidences), path, tuple(steps)))
+    # Plain lists: one step after the other, NumPy's scalars are slow.
+    for classes, step_log_p, path in zip(best.tolist(), top.tolist(), paths.tolist(), strict=True):
+        read, confidences, steps = [], [], []
+        for cls, run in groupby(range(len(classes)), key=classes.__getitem__):
+            if cls != BLANK:
+                peak = max(run, key=step_log_p.__getitem__)
+                read.append(cls)
+                confidences.append(math.exp(step_log_p[peak]))
+                steps.append(peak)
+        results.append(Decoded(tuple(read), tuple(confidences), path, tuple(steps)))
     return results

@@ -48,10 +48,12 @@ def nearest(texts: Sequence[Text], reading: str, known: Sequence[str], alphabet:
         return None
     found = process.extract(reading, known, scorer=Levenshtein.distance, score_cutoff=MOST_EDITS, limit=None)
     near = [plate for plate, _, _ in found if not alphabet.unknown(plate)]
+    if not near:
+        return None
     p = {plate: _likelihood(texts, alphabet.encode(plate).tolist()) for plate in near}
-    best = max(near, key=lambda plate: p[plate], default="")
+    best = max(near, key=lambda plate: p[plate])
     own = _likelihood(texts, alphabet.encode(reading).tolist())
-    return (best, p[best] / own) if best and own > 0 and p[best] >= LEAST_RATIO * own else None
+    return (best, p[best] / own) if own > 0 and p[best] >= LEAST_RATIO * own else None
 
 
 def _likelihood(texts: Sequence[Text], classes: Sequence[int]) -> float:
