@@ -51,13 +51,13 @@ def recurrent(**changes: Any) -> dict[str, Any]:
 
 EXPERIMENTS: dict[str, dict[str, Any]] = {
     ON_ITS_CONVOLUTIONS + "BiLSTM 96": recurrent(),
-    ON_ITS_CONVOLUTIONS + "BiLSTM 48": recurrent(lstm_units=(48,)),
-    ON_ITS_CONVOLUTIONS + "BiLSTM 192": recurrent(lstm_units=(192,)),
-    ON_ITS_CONVOLUTIONS + "two BiLSTM 96": recurrent(lstm_units=(96, 96)),
     ON_ITS_CONVOLUTIONS + "LSTM 96, one way": recurrent(bidirectional=False),
     ON_ITS_CONVOLUTIONS + "BiGRU 96": recurrent(cell="gru"),
     ON_ITS_CONVOLUTIONS + "BiRNN 96": recurrent(cell="simple-rnn"),
     ON_ITS_CONVOLUTIONS + "BiRNN 96, gradients not clipped": recurrent(cell="simple-rnn") | {"clip_norm": 0.0},
+    ON_ITS_CONVOLUTIONS + "BiLSTM 48": recurrent(lstm_units=(48,)),
+    ON_ITS_CONVOLUTIONS + "two BiLSTM 96": recurrent(lstm_units=(96, 96)),
+    ON_ITS_CONVOLUTIONS + "BiLSTM 192": recurrent(lstm_units=(192,)),
     "as shipped": {},
     "no permuted characters": {"permute": 0.0},
     "every real crop permuted": {"permute": 1.0},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -66,3 +67,12 @@ def tiny_run(tiny_crops: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     train(tiny_config(tiny_crops, epochs=2), run, workers=0, say=lambda _: None)
     export(run)
     return run
+
+
+@pytest.fixture
+def eagerly() -> Iterator[None]:
+    """Trainings of a few steps without a graph: to trace one takes longer than they do. Others go through it."""
+    tensorflow = pytest.importorskip("tensorflow", reason="training needs the train extra")
+    tensorflow.config.run_functions_eagerly(True)
+    yield
+    tensorflow.config.run_functions_eagerly(False)

@@ -93,6 +93,7 @@ class TestTraining:
         assert ratio[0] == pytest.approx(1.1, abs=0.02)
         assert ratio[1] == pytest.approx(1.2, abs=0.03)
 
+    @pytest.mark.usefixtures("eagerly")
     def test_a_run_resumes_exports_and_detects(self, config: Any, tmp_path: Path) -> None:
         import dataclasses
 

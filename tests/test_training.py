@@ -66,6 +66,7 @@ def test_a_run_leaves_weights_history_curves_and_configuration(tiny_crops: Path,
     assert TrainConfig.load(run / "config.json") == tiny_config(tiny_crops)
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_resumed_run_ends_as_an_uninterrupted_one(
     tiny_crops: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,6 +105,7 @@ def losses_of(history: Path) -> list[float]:
         return [float(row["loss"]) for row in csv.DictReader(stream)]
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_training_stops_when_nothing_improves(tiny_crops: Path, tmp_path: Path) -> None:
     said: list[str] = []
     config = tiny_config(tiny_crops, epochs=50, patience=2, steps=1, learning_rate=1e-9)
@@ -112,6 +114,7 @@ def test_training_stops_when_nothing_improves(tiny_crops: Path, tmp_path: Path) 
     assert len((tmp_path / "run" / "history.csv").read_text().splitlines()) < 50
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_run_can_end_before_its_schedule_does(tiny_crops: Path, tmp_path: Path) -> None:
     config = tiny_config(tiny_crops, epochs=9, until=1)
     train(config, tmp_path / "run", workers=0, say=lambda _: None)
