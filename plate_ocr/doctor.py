@@ -10,7 +10,15 @@ from importlib import metadata
 from pathlib import Path
 
 import plate_ocr
-from plate_ocr.model_store import ModelError, ModelFiles, open_detector, open_language, open_reader, shipped
+from plate_ocr.model_store import (
+    ModelError,
+    ModelFiles,
+    open_detector,
+    open_language,
+    open_reader,
+    open_regions,
+    shipped,
+)
 
 CORE = ("numpy", "opencv-python-headless", "onnxruntime", "pillow", "click", "rich", "pyyaml", "rapidfuzz")
 EXTRAS = ("pyarrow", "keras", "tensorflow", "albumentations", "tf2onnx", "matplotlib")
@@ -27,6 +35,7 @@ SAMPLE_TEXT = "09마9378"
 _OPENERS: dict[str, Callable[[Path], ModelFiles]] = {
     "reader.json": open_reader,
     "detector.json": open_detector,
+    "regions.json": open_regions,
     "language.json": open_language,
 }
 

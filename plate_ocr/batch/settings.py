@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import plate_ocr
-from plate_ocr.model_store import open_detector, open_language, open_reader
+from plate_ocr.model_store import open_detector, open_language, open_reader, open_regions
 from plate_ocr.photos import Limits
 from plate_ocr.plate import Plate
 
@@ -82,6 +82,7 @@ class ReadingSettings:
             "version": plate_ocr.__version__,
             "--model": f"{self.model} {_digest(open_reader(self.model).sha256)}",
             "--detector": self._detector(),
+            "regions": _digest(open_regions().sha256),
             "--crops": str(self.crops),
             "--formats": self.formats,
             "--region": ",".join(f"{name} {_content(Path(name))}".strip() for name in self.regions),
