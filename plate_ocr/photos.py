@@ -9,6 +9,7 @@ import stat
 import threading
 import warnings
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -91,9 +92,26 @@ def printable(name: str) -> str:
         return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
-def _read(name: str, max_pixels: int) -> bytes:
+@contextmanager
+def blamed_on(name: str) -> Iterator[None]:
+    """What the system says of a file that cannot be had, as a PhotoError in our words that names it."""
     shown = printable(name)
     try:
+        yield
+    except PhotoError:
+        raise
+    except FileNotFoundError:
+        raise PhotoError(f"{shown}: no such file; check the name") from None
+    except PermissionError:
+        raise PhotoError(f"{shown}: no permission to read it") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise PhotoError(f"{shown}: cannot be read ({reason})") from None
+
+
+def _read(name: str, max_pixels: int) -> bytes:
+    shown = printable(name)
+    with blamed_on(name):
         # A FIFO or a device could block for ever, and opening some devices does things: look before opening.
         found = os.stat(name)
         if stat.S_ISDIR(found.st_mode):
@@ -108,15 +126,6 @@ def _read(name: str, max_pixels: int) -> bytes:
         if len(data) > most:
             raise PhotoError(f"{shown}: grew over {most:,} bytes while it was read; copy it again")
         return data
-    except PhotoError:
-        raise
-    except FileNotFoundError:
-        raise PhotoError(f"{shown}: no such file; check the name") from None
-    except PermissionError:
-        raise PhotoError(f"{shown}: no permission to read it") from None
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise PhotoError(f"{shown}: cannot be read ({reason})") from None
 
 
 def _decode(data: bytes, name: str, grey: bool, max_pixels: int) -> NDArray[np.uint8]:

@@ -240,7 +240,7 @@ def test_the_loss_is_what_the_text_s_own_probability_is() -> None:
 def test_flags_choose_the_head(crops: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
     monkeypatch.setattr("plate_ocr.training.fit.train", lambda config, *_, **__: seen.append(config))
-    monkeypatch.setattr("plate_ocr.cli.train.finish_run", lambda _: None)
+    monkeypatch.setattr("plate_ocr.cli.options.finish_run", lambda _: None)
     command = ["train", str(crops), "-o", str(tmp_path / "run"), "--cell", "gru"]
     result = CliRunner().invoke(main, [*command, "--head", "attention"])
     assert result.exit_code == 0, result.output

@@ -11,13 +11,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from plate_ocr.cli import main
-from plate_ocr.dataset.check import LONGEST
 from tests.conftest import SAMPLE, write_labels
 
 pytest.importorskip("tensorflow", reason="training needs the train extra")
 pytest.importorskip("albumentations", reason="training needs the train extra")
 
-from plate_ocr.training.samples import MAX_TEXT
 
 pytestmark = pytest.mark.train
 
@@ -41,7 +39,3 @@ def test_the_preview_shows_what_training_would_see(tmp_path: Path) -> None:
     bad = run("preview", write_labels(tmp_path, [("gone.jpg", "12가3456", "", "")]), "-o", tmp_path / "e.png")
     assert bad.exit_code == 1
     assert "gone.jpg" in bad.output
-
-
-def test_the_longest_text_is_the_trainings_own() -> None:
-    assert LONGEST == MAX_TEXT

@@ -56,7 +56,7 @@ def test_other_networks_train_and_read_the_same_from_onnx(
 def test_flags_choose_the_network(tiny_crops: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
     monkeypatch.setattr("plate_ocr.training.fit.train", lambda config, *_, **__: seen.append(config))
-    monkeypatch.setattr("plate_ocr.cli.train.finish_run", lambda _: None)
+    monkeypatch.setattr("plate_ocr.cli.options.finish_run", lambda _: None)
     command = ["train", str(tiny_crops), "-o", str(tmp_path / "run"), "--cell", "gru", "--units", "48,32"]
     result = CliRunner().invoke(main, [*command, "--one-way", "--clip-norm", "0", "--mixed-precision"])
     assert result.exit_code == 0, result.output

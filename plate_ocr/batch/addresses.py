@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from plate_ocr.batch.sources import Shard, listed
-from plate_ocr.photos import PHOTO_SUFFIXES, Limits, PhotoError, printable
+from plate_ocr.photos import PHOTO_SUFFIXES, Limits, PhotoError, blamed_on, printable
 from plate_ocr.plate import Plate, Status
 
 if TYPE_CHECKING:
@@ -109,21 +109,12 @@ def _order(name: str) -> list[tuple[bool, str]]:
 def fetch(address: str, most: int) -> bytes:
     """The bytes of a file. Raises PhotoError, in the words of `photos.load`, if it is missing, has more than `most`
     bytes, or cannot be had."""
-    shown = printable(address)
-    try:
+    with blamed_on(address):
         files, path = open_address(address)
         with files.open_input_file(path) as stream:
             if stream.size() > most:
-                raise PhotoError(f"{shown}: {stream.size():,} bytes, too large for a picture; remove it")
+                raise PhotoError(f"{printable(address)}: {stream.size():,} bytes, too large for a picture; remove it")
             return bytes(stream.read())
-    except PhotoError:
-        raise
-    except FileNotFoundError:
-        raise PhotoError(f"{shown}: no such file; check the name") from None
-    except PermissionError:
-        raise PhotoError(f"{shown}: no permission to read it") from None
-    except (OSError, ValueError) as error:
-        raise PhotoError(f"{shown}: cannot be read ({error})") from None
 
 
 class FetchingReader:

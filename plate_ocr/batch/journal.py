@@ -46,6 +46,15 @@ def version_key(path: str) -> bytes:
         return photo_key(path)
 
 
+def differences(before: Mapping[str, str], now: Mapping[str, str]) -> str:
+    """What two settings do not share, in words; nothing if they are the same."""
+    return "; ".join(
+        f"{name} was {before.get(name, '')!r} and is {now.get(name, '')!r}"
+        for name in {**before, **now}
+        if before.get(name) != now.get(name)
+    )
+
+
 def _digest(text: str) -> bytes:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
@@ -99,15 +108,9 @@ class Journal:
     def _begin(self, settings: dict[str, str], *, resume: bool) -> None:
         before = self._about("settings")
         if before is not None and resume:
-            old = json.loads(before)
-            changed = [
-                f"{name} was {old.get(name, '')!r} and is {settings.get(name, '')!r}"
-                for name in {**old, **settings}
-                if old.get(name) != settings.get(name)
-            ]
-            if changed:
+            if changed := differences(json.loads(before), settings):
                 raise JournalError(
-                    f"{self.output} was begun with other settings: {'; '.join(changed)}. Rows of both must not mix: "
+                    f"{self.output} was begun with other settings: {changed}. Rows of both must not mix: "
                     "repeat the former settings, or write to another file"
                 )
         elif before is not None and self._about("finished") is None and self.count:

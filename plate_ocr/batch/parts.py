@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from plate_ocr.batch.addresses import is_address
-from plate_ocr.batch.journal import photo_key
+from plate_ocr.batch.journal import differences, photo_key
 from plate_ocr.batch.sinks import open_sink
 from plate_ocr.batch.stores import open_store
 from plate_ocr.plate import Plate
@@ -130,15 +130,6 @@ def write_part(output: str, number: int, plates: Iterable[Plate]) -> None:
         raise PartsError(
             f"part {number} of {output} cannot be written ({_why(error)}): see to it, then go on with --resume"
         ) from None
-
-
-def differences(before: Mapping[str, str], now: Mapping[str, str]) -> str:
-    """What two settings do not share, in words; nothing if they are the same."""
-    return "; ".join(
-        f"{name} was {before.get(name, '')!r} and is {now.get(name, '')!r}"
-        for name in {**before, **now}
-        if before.get(name) != now.get(name)
-    )
 
 
 def _why(error: Exception) -> object:

@@ -12,17 +12,17 @@ import json
 import logging
 import os
 import socket
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from plate_ocr.batch.addresses import Fetching
-from plate_ocr.batch.parts import Parts, as_bytes, as_names, differences, write_part
+from plate_ocr.batch.journal import differences
+from plate_ocr.batch.parts import Parts, as_bytes, as_names, write_part
 from plate_ocr.batch.reading import Done, Job, Task
-from plate_ocr.batch.run import SHOWN, Summary, Tally
+from plate_ocr.batch.run import Summary, Tally
 from plate_ocr.batch.settings import Finish, ReadingSettings
 from plate_ocr.batch.workers import SECONDS, Workers
 
@@ -112,14 +112,13 @@ def read_parts(
     import ray
     import ray.data
 
-    started = time.monotonic()
-    total = Tally().summary()
+    tally = Tally()
     tables = [
         pa.table({"part": [number], "photos": pa.array([as_bytes(photos)], pa.list_(pa.large_binary()))})
         for number, photos in parts.waiting()
     ]
     if not tables:
-        return total
+        return tally.summary()
     room = int(ray.cluster_resources().get("CPU", 1) // plan.threads)
     most = max(1, min(actors or room, len(tables)))
     try:
@@ -135,13 +134,13 @@ def read_parts(
             if row["error"]:
                 raise RayEngineError(row["error"])
             one = Summary(**json.loads(row["summary"]))
-            total = _both(total, one)
+            tally.include(one)
             on_photos(one.photos)
     except RayEngineError:
         raise
     except Exception as error:  # Ray's own are of many kinds
         raise RayEngineError(f"Ray: {_first_line(error)}; its logs, in /tmp/ray, may say more") from error
-    return replace(total, seconds=time.monotonic() - started)
+    return tally.summary()
 
 
 @contextmanager
@@ -189,24 +188,6 @@ def _quiet(context: Any) -> None:
         if type(handler).__name__ == "PlainRayHandler":
             handler.setLevel(logging.WARNING)
     logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)
-
-
-def _both(a: Summary, b: Summary) -> Summary:
-    complaints = a.complaints + tuple(b.complaints)
-    plates = a.plates + b.plates
-    counts = {
-        name: getattr(a, name) + getattr(b, name)
-        for name in ("photos", "with_plate", "without_plate", "unreadable", "unsure", "too_small", "unreadable_plates")
-    }
-    return Summary(
-        **counts,
-        plates=plates,
-        mean_confidence=(a.plates * a.mean_confidence + b.plates * b.mean_confidence) / plates if plates else 0.0,
-        seconds=0.0,
-        complaints=complaints[:SHOWN],
-        more_complaints=a.more_complaints + b.more_complaints + max(0, len(complaints) - SHOWN),
-        before=a.before,
-    )
 
 
 def _first_line(error: BaseException) -> str:

@@ -69,7 +69,28 @@ class Tally:
         self._counts.update(plate.status.value for plate in done.plates)
         self._confidence += sum(plate.confidence for plate in done.plates if plate.ok)
         complaints = [plate.message for plate in done.plates if plate.message and not plate.text]
-        for complaint in (*complaints, *done.complaints):
+        self._complain((*complaints, *done.complaints))
+
+    def include(self, part: Summary) -> None:
+        """Count what a part of the photos came to, read elsewhere."""
+        self._counts.update(
+            {
+                "photos": part.photos,
+                "with_plate": part.with_plate,
+                "more": part.more_complaints,
+                Status.NO_PLATE.value: part.without_plate,
+                Status.UNREADABLE_PHOTO.value: part.unreadable,
+                Status.OK.value: part.plates,
+                Status.UNSURE.value: part.unsure,
+                Status.TOO_SMALL.value: part.too_small,
+                Status.UNREADABLE_PLATE.value: part.unreadable_plates,
+            }
+        )
+        self._confidence += part.plates * part.mean_confidence
+        self._complain(part.complaints)
+
+    def _complain(self, complaints: Iterable[str]) -> None:
+        for complaint in complaints:
             if len(self._complaints) < SHOWN:
                 self._complaints.append(complaint)
             else:

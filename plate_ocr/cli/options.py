@@ -181,6 +181,13 @@ def resumable(command: str, run: Path) -> Iterator[None]:
         raise
 
 
+def carry_out(command: str, fit: Callable[..., Any], config: Any, run: Path, **how: Any) -> None:
+    """Train, whatever is trained, into the folder `run`, and finish the run."""
+    with resumable(command, run):
+        fit(config, run, say=click.echo, **how)
+    finish_run(run)
+
+
 def finish_run(run: Path) -> None:
     """Draw the curves of a run that has ended, export it, and end with the export's exit code."""
     from plate_ocr.training.curves import draw_curves

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from plate_ocr.batch.sources import Shard
 
 _NOT_HERE = {
-    "annotate": "pictures are written by one machine; read with the default engine",
-    "save_crops": "pictures are written by one machine; read with the default engine",
-    "blur_plates": "pictures are written by one machine; read with the default engine",
+    **dict.fromkeys(
+        ("annotate", "save_crops", "blur_plates"), "pictures are written by one machine; read with the default engine"
+    ),
     "workers": "say --actors",
 }
 """Options that the engine cannot honour, and what would do."""

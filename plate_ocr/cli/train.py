@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from plate_ocr.cli import fails_cleanly, need_train_extra
-from plate_ocr.cli.options import cell_option, finish_run, resumable, run_options, run_settings
+from plate_ocr.cli.options import carry_out, cell_option, run_options, run_settings
 
 
 @click.command()
@@ -72,6 +72,4 @@ def train(
 
     given = run_settings(labels=labels, **flags)
     config = reader_config(output, config_file, given, preset=preset, resume=resume)
-    with resumable("train", output):
-        fit_reader(config, output, resume=resume, workers=workers, tensorboard=tensorboard, say=click.echo)
-    finish_run(output)
+    carry_out("train", fit_reader, config, output, resume=resume, workers=workers, tensorboard=tensorboard)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from plate_ocr.cli import fails_cleanly, need_train_extra
-from plate_ocr.cli.options import finish_run, resumable, run_options, run_settings
+from plate_ocr.cli.options import carry_out, run_options, run_settings
 
 
 @click.command("train-detector")
@@ -38,6 +38,4 @@ def train_detector(
 
     given = run_settings(scenes=scenes, **flags)
     config = detector_config(output, config_file, given, resume=resume)
-    with resumable("train-detector", output):
-        fit_detector(config, output, resume=resume, workers=workers, tensorboard=tensorboard, say=click.echo)
-    finish_run(output)
+    carry_out("train-detector", fit_detector, config, output, resume=resume, workers=workers, tensorboard=tensorboard)

@@ -11,12 +11,9 @@ from plate_ocr.dataset.findings import Finding
 from plate_ocr.dataset.pictures import BLANK, Picture
 from plate_ocr.dataset.similar import Twins
 from plate_ocr.labels import Label
-from plate_ocr.recognition.alphabet import Alphabet, steps_needed
+from plate_ocr.recognition.alphabet import LONGEST, Alphabet, steps_needed
 from plate_ocr.recognition.formats import Formats
 from plate_ocr.synthesis.region import load_regions
-
-LONGEST = 16
-"""Characters of the longest text that a training takes (`training.samples.MAX_TEXT`)."""
 
 TRAINING = frozenset({"train", "training", "synthetic"})
 """Splits that are trained on; every other one is held out."""

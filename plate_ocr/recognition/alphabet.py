@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 
 BLANK = 0
 
+LONGEST = 16
+"""Characters of the longest text that a reader is trained on."""
+
 LATIN = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 # Use syllables: private cars (one vowel of ㅏㅓㅗㅜ), commercial (바사아자), parcel vans (배), hired cars (하허호).
 KOREAN_USE = "가나다라마거너더러머버서어저고노도로모보소오조구누두루무부수우주바사아자배하허호"

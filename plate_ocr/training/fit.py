@@ -16,6 +16,7 @@ from plate_ocr.evaluation.metrics import Score, score
 from plate_ocr.labels import Label
 from plate_ocr.model_store import KERAS, open_reader
 from plate_ocr.photos import load
+from plate_ocr.recognition.alphabet import LONGEST
 from plate_ocr.recognition.attention import write_greedily
 from plate_ocr.recognition.ctc import greedy
 from plate_ocr.recognition.network import KerasAttention
@@ -27,7 +28,7 @@ from plate_ocr.training.feed import Feed
 from plate_ocr.training.loss import CtcLoss, TextLoss
 from plate_ocr.training.run_config import ConfigError
 from plate_ocr.training.run_folder import CONFIG, LAST, begin, epochs_done, load_state, open_folder, writing
-from plate_ocr.training.samples import MAX_TEXT, Batch, make_batch, split_labels, start_worker
+from plate_ocr.training.samples import Batch, make_batch, split_labels, start_worker
 from plate_ocr.training.weights import freeze, layers_of, load_reader, take_weights
 
 DEV_BATCH = 128
@@ -94,7 +95,7 @@ class DevScore(EpochRecord):
         if self._head == "attention":
             network = KerasAttention(self.model)
             encoded = [network.encode(crops[i : i + DEV_BATCH]) for i in range(0, len(crops), DEV_BATCH)]
-            read = [text.classes for part in encoded for text in write_greedily(network, part, MAX_TEXT)]
+            read = [text.classes for part in encoded for text in write_greedily(network, part, LONGEST)]
         else:
             logits = self.model.predict(crops, batch_size=DEV_BATCH, verbose=0)
             read = [decoded.classes for decoded in greedy(logits)]
@@ -161,7 +162,7 @@ def _new_model(config: TrainConfig, say: Callable[[str], None]) -> keras.Model:
     keras.utils.set_random_seed(config.seed)
     alphabet = config.make_alphabet()
     with _precision(config):
-        model = build_reader(config.architecture, alphabet.classes, MAX_TEXT)
+        model = build_reader(config.architecture, alphabet.classes, LONGEST)
     if config.start:
         files = open_reader(config.start)
         fresh = take_weights(model, load_reader(files), alphabet, files.alphabet)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from plate_ocr.labels import Label, LabelError, read_labels, read_photos
 from plate_ocr.photos import PhotoError, load
-from plate_ocr.recognition.alphabet import Alphabet, steps_needed
+from plate_ocr.recognition.alphabet import LONGEST, Alphabet, steps_needed
 from plate_ocr.recognition.preprocess import fit
 from plate_ocr.synthesis.fonts import FontLibrary
 from plate_ocr.synthesis.generator import CropGenerator
@@ -26,11 +26,9 @@ from plate_ocr.training.config import TrainConfig
 from plate_ocr.training.nothing import Nothing
 from plate_ocr.training.teacher import Lesson, consult
 
-MAX_TEXT = 16
-"""Labels are padded to this length: a changing width would make TensorFlow trace its graph again."""
-
 Batch = tuple[NDArray[np.uint8], NDArray[np.int32]]
-"""Grey crops (N, H, W) and their classes (N, MAX_TEXT), padded with 0."""
+"""Grey crops (N, H, W) and their classes (N, LONGEST), padded with 0: a changing width would make TensorFlow trace its
+graph again."""
 
 
 def split_labels(config: TrainConfig) -> tuple[list[Label], list[Label]]:
@@ -56,14 +54,17 @@ def split_labels(config: TrainConfig) -> tuple[list[Label], list[Label]]:
             train += rows
     if config.dev_splits and not dev:
         raise LabelError(f"no table has a row of the split {' or '.join(config.dev_splits)} to score on")
-    check_labels(train + dev, config.make_alphabet(), config.architecture.steps)
+    # Attention writes as many characters as it likes from whatever steps there are.
+    steps = config.architecture.steps if config.architecture.head == "ctc" else None
+    check_labels(train + dev, config.make_alphabet(), steps)
     if config.labels and not train:
         raise LabelError("no row is left to train on; lower --dev-fraction or give more crops")
     return train, dev
 
 
-def check_labels(labels: Sequence[Label], alphabet: Alphabet, steps: int) -> None:
-    """Raise LabelError if a label is empty, holds an unknown character or does not fit into `steps` time steps.
+def check_labels(labels: Sequence[Label], alphabet: Alphabet, steps: int | None) -> None:
+    """Raise LabelError if a label is empty, holds an unknown character, has more than LONGEST or, with CTC, does not
+    fit into `steps` time steps.
 
     CTC gives such a label a finite loss of about 700 instead of an error, which silently poisons a training.
     """
@@ -76,8 +77,10 @@ def check_labels(labels: Sequence[Label], alphabet: Alphabet, steps: int) -> Non
                 f"{label.origin}: {label.text!r} holds {unknown!r}, which the alphabet lacks; "
                 f"correct it, or train with --alphabet labels, or add it with --alphabet +{unknown}"
             )
-        elif steps_needed(label.text) > steps or len(label.text) > MAX_TEXT:
-            problems.append(f"{label.origin}: {label.text!r} is too long for {min(steps, MAX_TEXT)} time steps")
+        elif len(label.text) > LONGEST:
+            problems.append(f"{label.origin}: {label.text!r} has {len(label.text)} characters; {LONGEST} is the most")
+        elif steps is not None and steps_needed(label.text) > steps:
+            problems.append(f"{label.origin}: {label.text!r} is too long for {steps} time steps")
         elif not label.path.is_file():
             problems.append(f"{label.origin}: picture {label.path} is missing")
     if problems:
@@ -139,7 +142,7 @@ class Samples:
     def batch(self, epoch: int, index: int) -> Batch:
         """The batch of this place in the run."""
         crops = np.empty((self._config.batch, *self._size), np.uint8)
-        classes = np.zeros((self._config.batch, MAX_TEXT), np.int32)
+        classes = np.zeros((self._config.batch, LONGEST), np.int32)
         for i, sample in enumerate(self.samples(epoch, index)):
             crops[i] = sample.crop
             classes[i, : len(sample.text)] = self._alphabet.encode(sample.text)
