@@ -246,6 +246,9 @@ def test_an_empty_crop_reads_as_nothing_and_a_confidence_is_a_probability() -> N
         ("경기37바5083", True),
         ("외교123456", True),
         ("서종31머2321", False),
+        ("세종31머2321", False),  # private plates named a province until 2003, and Sejong is younger
+        ("세종31바2321", True),
+        ("세종13머2321", True),  # a construction machine
         ("12가345", False),
         ("ABC1234", False),
         ("", False),

@@ -77,9 +77,9 @@ class TestTraining:
         np.testing.assert_array_equal(photos, again)
         assert (photos != other).any()
         drawn = [samples.draw(np.random.default_rng(i)) for i in range(30)]
-        assert sum(len(quads) for _, quads, _, _ in drawn) > 10
+        assert sum(len(piece.plates) for piece in drawn) > 10
         # Only a photo in which plates are labelled can hide one that is not.
-        assert {partly for *_, partly in drawn} == {True, False}
+        assert {piece.partly for piece in drawn} == {True, False}
 
     def test_corners_that_hug_the_characters_are_resized(self, config: Any) -> None:
         import dataclasses

@@ -168,6 +168,8 @@ def test_a_label_too_long_for_the_time_steps_is_refused(tmp_path: Path) -> None:
     short = Architecture(height=24, width=32, channels=(8,), strides=((24, 4),), lstm_units=(8,))
     with pytest.raises(LabelError, match="too long"):
         split_labels(tiny_config(table, dev_splits=(), architecture=short))
+    # Attention needs no step of its own for a character, nor blanks.
+    split_labels(tiny_config(table, dev_splits=(), architecture=dataclasses.replace(short, head="attention")))
 
 
 def test_bad_tables_end_the_command_with_a_message_and_no_traceback(tmp_path: Path) -> None:

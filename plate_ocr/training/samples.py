@@ -78,7 +78,9 @@ def check_labels(labels: Sequence[Label], alphabet: Alphabet, steps: int | None)
                 f"correct it, or train with --alphabet labels, or add it with --alphabet +{unknown}"
             )
         elif len(label.text) > LONGEST:
-            problems.append(f"{label.origin}: {label.text!r} has {len(label.text)} characters; {LONGEST} is the most")
+            problems.append(
+                f"{label.origin}: {label.text!r} is too long, {len(label.text)} characters; {LONGEST} is the most"
+            )
         elif steps is not None and steps_needed(label.text) > steps:
             problems.append(f"{label.origin}: {label.text!r} is too long for {steps} time steps")
         elif not label.path.is_file():

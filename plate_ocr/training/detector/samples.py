@@ -23,6 +23,7 @@ from plate_ocr.synthesis.drawing import draw_plate
 from plate_ocr.synthesis.fonts import FontLibrary
 from plate_ocr.synthesis.pasted import paste, place
 from plate_ocr.synthesis.region import load_regions
+from plate_ocr.synthesis.signs import draw_sign
 from plate_ocr.synthesis.weather import camera, photographed
 from plate_ocr.training.detector.config import DetectorConfig
 from plate_ocr.training.detector.targets import encode
@@ -38,6 +39,16 @@ TINY = 9.0
 QUARTER = 0.08
 """The share of pieces that lie on their side: cameras forget to note which way up they were held."""
 
+CLOSE_UP = 0.07
+"""The share of pieces that are cut to a plate, as a crop given in place of a photo is."""
+
+BOXED = 0.3
+"""What the corners of a labelled plate count for beside those of a drawn one: nearly all labels are upright boxes,
+drawn by hand, a little loose."""
+
+SIGNS = 0.25
+"""The share of pieces in which other writing hangs."""
+
 
 @dataclass(frozen=True)
 class Scene:
@@ -46,6 +57,18 @@ class Scene:
     path: Path
     quads: Quads
     source: str
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A photo (size, size), grey uint8, and in it: the `plates` (N, 4, 2), what the corners of each count for (N,), the
+    quads within which nothing is asked, and whether there may be plates without a label."""
+
+    photo: Picture
+    plates: Quads
+    ignored: Quads
+    trust: NDArray[np.float32]
+    partly: bool
 
 
 def read_scenes(config: DetectorConfig, splits: Sequence[str]) -> list[Scene]:
@@ -82,6 +105,26 @@ def _quarter_turned(quads: Quads, turns: int, size: int) -> Quads:
     return np.roll(quads, -turns, axis=-2)
 
 
+def _apart(quad: Quads, others: Sequence[Quads]) -> bool:
+    """Whether four pixels or more lie between a quad and all others."""
+    low, high = quad.min(axis=0) - 4, quad.max(axis=0) + 4
+    return all((other.max(axis=0) < low).any() or (other.min(axis=0) > high).any() for other in others)
+
+
+def _close_up(piece: Picture, quads: Quads, rng: np.random.Generator) -> tuple[Picture, Quads, tuple[int, int]]:
+    """The piece cut to one of its plates, now and then through its edge, in the top left of an empty one: where a photo
+    of that size stands. With the quads there, and the cut's (height, width)."""
+    quad = quads[int(rng.integers(len(quads)))]
+    low, high = quad.min(axis=0), quad.max(axis=0)
+    margin = rng.uniform(-0.03, 0.15, (2, 2)) * (high - low)[1]
+    size = np.array(piece.shape[::-1])
+    low, high = (np.clip(np.round(at), 0, size).astype(int) for at in (low - margin[0], high + margin[1]))
+    cut = piece[low[1] : high[1], low[0] : high[0]]
+    alone = np.full_like(piece, GREY)
+    alone[: cut.shape[0], : cut.shape[1]] = cut
+    return alone, quads - low.astype(np.float32), (cut.shape[0], cut.shape[1])
+
+
 class DetectorSamples:
     """Makes batches of photo pieces with the maps that the network should give for them."""
 
@@ -92,7 +135,7 @@ class DetectorSamples:
         self._share = share / share.sum() if len(share) else share
         self._cache: dict[Path, tuple[Picture, float]] = {}
         self._bank: list[Picture] = []
-        library = FontLibrary(map(Path, config.fonts), map(Path, config.glyphs))
+        self._library = library = FontLibrary(map(Path, config.fonts), map(Path, config.glyphs))
         regions = load_regions([name for name, _ in config.regions])
         weights = np.array([weight for _, weight in config.regions] or [1.0] * len(regions))
         rng = np.random.default_rng([config.seed, 17])
@@ -104,12 +147,11 @@ class DetectorSamples:
         """Photos (N, size, size) grey uint8 and the maps of each level (N, h, w, 12)."""
         rng = np.random.default_rng([self._config.seed, epoch, index])
         made = [self.draw(rng) for _ in range(self._config.batch)]
-        levels = [encode(quads, ignored, photo.shape[:2], partly=partly) for photo, quads, ignored, partly in made]
-        return np.stack([photo for photo, *_ in made]), [np.stack(maps) for maps in zip(*levels, strict=True)]
+        levels = [encode(p.plates, p.ignored, p.photo.shape[:2], partly=p.partly, trust=p.trust) for p in made]
+        return np.stack([p.photo for p in made]), [np.stack(maps) for maps in zip(*levels, strict=True)]
 
-    def draw(self, rng: np.random.Generator) -> tuple[Picture, Quads, Quads, bool]:
-        """One piece: the photo (size, size), its plates, the quads in which nothing is asked, and whether it may show
-        plates without a label."""
+    def draw(self, rng: np.random.Generator) -> Piece:
+        """One piece of a photo, with what was pasted into it."""
         real = bool(self._scenes) and (not self._backgrounds or rng.random() < 0.62)
         if real:
             scene = self._scenes[int(rng.choice(len(self._scenes), p=self._share))]
@@ -117,18 +159,28 @@ class DetectorSamples:
             scene = self._backgrounds[int(rng.integers(len(self._backgrounds)))]
         photo, known = self._open(scene.path)
         piece, quads = self._piece(photo, scene.quads * np.float32(known), rng)
-        taken = [*quads]
+        taken, boxed = [*quads], len(quads)
         # A stranger's plate in a photo with labelled ones, several in one without.
         if rng.random() < (0.4 if real else 0.7):
             for _ in range(1 if real else int(rng.integers(1, 4))):
                 self._paste(piece, taken, rng)
+        count = len(taken)
+        if rng.random() < SIGNS:
+            for _ in range(int(rng.integers(1, 4))):
+                self._hang_sign(piece, taken, rng)
         piece = camera(piece, rng, strength=float(rng.uniform(0, 0.6)))
-        plates, ignored = self._sort_out(np.stack(taken) if taken else np.zeros((0, 4, 2), np.float32))
+        quads = np.stack(taken[:count]) if count else np.zeros((0, 4, 2), np.float32)
+        shape = piece.shape
+        if count and rng.random() < CLOSE_UP:
+            piece, quads, shape = _close_up(piece, quads, rng)
+        trust = np.where(np.arange(count) < boxed, BOXED, 1.0).astype(np.float32)
+        clear, cut = self._sort_out(quads, shape)
+        plates, ignored = quads[clear], quads[cut]
         if rng.random() < QUARTER:
             turns = int(rng.choice([1, 3]))
             piece = np.ascontiguousarray(np.rot90(piece, turns))
             plates, ignored = (_quarter_turned(quads, turns, self._config.size) for quads in (plates, ignored))
-        return piece, plates, ignored, real
+        return Piece(piece, plates, ignored, trust[clear], real)
 
     def _open(self, path: Path) -> tuple[Picture, float]:
         if path not in self._cache:
@@ -191,24 +243,34 @@ class DetectorSamples:
         width = float(np.exp(rng.uniform(np.log(13), np.log(0.75 * size))))
         for _ in range(6):
             quad = place(plate.shape[1] / plate.shape[0], width, tuple(rng.uniform(0.1, 0.9, 2) * size), rng)
-            low, high = quad.min(axis=0) - 4, quad.max(axis=0) + 4
-            if all((other.max(axis=0) < low).any() or (other.min(axis=0) > high).any() for other in taken):
+            if _apart(quad, taken):
                 paste(piece, plate, quad, rng)
                 taken.append(quad)
                 return
 
-    def _sort_out(self, quads: Quads) -> tuple[Quads, Quads]:
-        """Which plates are to be found, and which are too small or cut off at the edge."""
-        if not len(quads):
-            return quads, quads
+    def _hang_sign(self, piece: Picture, taken: list[Quads], rng: np.random.Generator) -> None:
+        """Paste a sign where nothing is yet, half of them written on what is there; `taken` gets its place."""
         size = self._config.size
-        inside = np.clip(quads, 0, size)
+        centre = rng.uniform(0.05, 0.95, 2) * size
+        x, y = centre.astype(int)
+        paper = float(np.median(piece[max(0, y - 8) : y + 9, max(0, x - 8) : x + 9])) if rng.random() < 0.5 else None
+        sign = draw_sign(self._library, rng, paper=paper)
+        width = float(np.exp(rng.uniform(np.log(20), np.log(0.6 * size))))
+        quad = place(sign.shape[1] / sign.shape[0], width, tuple(centre), rng)
+        if _apart(quad, taken):
+            paste(piece, sign, quad, rng)
+            taken.append(quad)
+
+    def _sort_out(self, quads: Quads, shape: tuple[int, int]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Of plates (N, 4, 2) in a photo of `shape`, which are to be found, and which are too small or cut off at the
+        edge; both (N,)."""
+        inside = np.clip(quads, 0, np.array(shape[::-1], np.float32))
         seen = np.array(
-            [cv2.contourArea(a) / max(1e-6, cv2.contourArea(b)) for a, b in zip(inside, quads, strict=True)]
+            [cv2.contourArea(a) / max(1e-6, cv2.contourArea(b)) for a, b in zip(inside, quads, strict=True)], np.float32
         )
         wide = np.linalg.norm(quads - np.roll(quads, -1, axis=1), axis=2).max(axis=1)
         clear = (seen > 0.85) & (wide >= TINY)
-        return quads[clear], quads[~clear & (seen > 0.05)]
+        return clear, ~clear & (seen > 0.05)
 
 
 _samples: DetectorSamples | None = None

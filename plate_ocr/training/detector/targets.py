@@ -14,12 +14,20 @@ CORE, RIM = 0.5, 1.1
 whether a plate's edge is a plate is nobody's question."""
 
 
-def encode(quads: Quads, ignored: Quads, size: tuple[int, int], *, partly: bool = False) -> list[NDArray[np.float32]]:
+def encode(
+    quads: Quads,
+    ignored: Quads,
+    size: tuple[int, int],
+    *,
+    partly: bool = False,
+    trust: NDArray[np.float32] | None = None,
+) -> list[NDArray[np.float32]]:
     """What the network should say: for each level a map (h, w, 12) of an input of `size` = (height, width).
 
     Its channels: target score; weight of the score; weight of the corners (one over the plate's size in pixels, shared
     out among its cells); eight corner offsets; 1 where an unlabelled plate may be (`partly` labelled photos). `quads`
-    (N, 4, 2) are plates; within `ignored` ones nothing is asked.
+    (N, 4, 2) are plates; within `ignored` ones nothing is asked. What the corners of each weigh is multiplied by
+    `trust` (N,), 1 unless given.
     """
     maps = []
     for level in LEVELS:
@@ -31,7 +39,8 @@ def encode(quads: Quads, ignored: Quads, size: tuple[int, int], *, partly: bool 
         middle = level.centres(columns, rows)
         for quad in ignored:
             truth[_inside(quad, middle, RIM), 1] = 0
-        for quad in sorted(quads, key=cv2.contourArea, reverse=True):
+        for i in sorted(range(len(quads)), key=lambda i: -cv2.contourArea(quads[i])):
+            quad = quads[i]
             truth[_inside(quad, middle, RIM), 1] = 0
             if not level.shortest <= length(quad) < level.longest:
                 continue
@@ -43,6 +52,8 @@ def encode(quads: Quads, ignored: Quads, size: tuple[int, int], *, partly: bool 
             truth[cells, 0] = 1
             truth[cells, 1] = share
             truth[cells, 2] = share * level.unit / np.sqrt(max(16.0, float(cv2.contourArea(quad))))
+            if trust is not None:
+                truth[cells, 2] *= trust[i]
             offsets = (quad[None] - middle[cells][:, None]) / np.float32(level.unit)
             truth[cells, 3:11] = offsets.reshape(-1, 8)
         maps.append(truth)
