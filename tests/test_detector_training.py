@@ -13,6 +13,7 @@ from click.testing import CliRunner
 
 from plate_ocr.cli import main
 from plate_ocr.detection import NetworkDetector
+from plate_ocr.detection.grid import GREY
 from plate_ocr.model_store import ModelError
 from plate_ocr.synthesis.pasted import paste, place
 from tests.conftest import SAMPLE
@@ -80,6 +81,41 @@ class TestTraining:
         assert sum(len(piece.plates) for piece in drawn) > 10
         # Only a photo in which plates are labelled can hide one that is not.
         assert {piece.partly for piece in drawn} == {True, False}
+
+    def test_a_plate_may_fill_the_photo_and_signs_are_no_plates(
+        self, config: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from plate_ocr.training.detector import samples as module
+
+        def pieces(**shares: float) -> list[Any]:
+            for name, share in shares.items():
+                monkeypatch.setattr(module, name, share)
+            samples = module.DetectorSamples(config, module.read_scenes(config, ()), ())
+            return [samples.draw(np.random.default_rng(i)) for i in range(30)]
+
+        plain = pieces(CLOSE_UP=0.0, SIGNS=0.0, QUARTER=0.0)
+        signs = pieces(SIGNS=1.0)
+        assert sum((a.photo != b.photo).any() for a, b in zip(plain, signs, strict=True)) > 10
+        for a, b in zip(plain, signs, strict=True):
+            np.testing.assert_array_equal(a.plates, b.plates)
+        close = [piece for piece in pieces(SIGNS=0.0, CLOSE_UP=1.0) if len(piece.plates)]
+        assert len(close) > 10
+        for piece in close:
+            # Nothing but the plate and a rim: what is beyond is empty, and the plate reaches nearly as far.
+            reach = np.argwhere(piece.photo != GREY).max(axis=0)[::-1] + 1
+            far = max((quad.max(axis=0) for quad in piece.plates), key=lambda corner: float(corner[0]))
+            assert (reach - far < 0.25 * far[0]).all()
+
+    def test_drawn_corners_count_more_than_boxes_drawn_by_hand(self, config: Any) -> None:
+        from plate_ocr.training.detector.samples import BOXED, DetectorSamples, read_backgrounds, read_scenes
+
+        for given, seen in (
+            ((read_scenes(config, ()), ()), {np.float32(BOXED), 1}),
+            (((), read_backgrounds(config, ())), {1}),
+        ):
+            samples = DetectorSamples(config, *given)
+            pieces = [samples.draw(np.random.default_rng(i)) for i in range(30)]
+            assert {float(t) for piece in pieces for t in piece.trust} == {float(t) for t in seen}
 
     def test_corners_that_hug_the_characters_are_resized(self, config: Any) -> None:
         import dataclasses
