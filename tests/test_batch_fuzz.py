@@ -27,6 +27,7 @@ from plate_ocr.model_store import ModelError, open_detector, open_language, open
 from plate_ocr.photos import PhotoError, load
 from plate_ocr.synthesis.region import RegionError, available, load_region
 from tests.conftest import SAMPLE
+from tests.fuzz import CORPUS, ROOMS
 
 fuzz = settings(
     deadline=None,
@@ -176,6 +177,13 @@ def test_descriptions_that_are_none(tmp_path: Path, name: str, content: bytes) -
     (tmp_path / name).write_bytes(content)
     with pytest.raises(ModelError, match=name):
         OPENERS[name](tmp_path)
+
+
+@pytest.mark.parametrize(
+    "file", sorted(p for p in CORPUS.rglob("*") if p.is_file()), ids=lambda p: f"{p.parent.name}/{p.name}"
+)
+def test_what_fuzzing_began_with_and_found(tmp_path: Path, file: Path) -> None:
+    ROOMS[file.parent.name](file.read_bytes(), tmp_path)
 
 
 def test_the_samples_themselves_are_no_errors() -> None:
