@@ -1,6 +1,6 @@
 """Long runs: does memory stay flat, and does a folder without end begin at once?
 
-    python benchmarks/soak.py memory --photos 5000
+    python benchmarks/soak.py memory --photos 50000
     python benchmarks/soak.py folder --entries 1000000
 
 How often a run can be killed: PLATE_OCR_KILLS=60 python -m pytest -s tests/test_batch_resume.py -k killed
@@ -17,6 +17,7 @@ from itertools import cycle, islice
 from pathlib import Path
 
 import click
+import numpy as np
 
 from plate_ocr.batch.journal import Journal
 from plate_ocr.batch.reading import Here, Task
@@ -27,11 +28,14 @@ from plate_ocr.batch.workers import Workers
 from plate_ocr.photos import find, scan
 
 SAMPLE = Path(__file__).parent.parent / "datasets" / "sample" / "scenes"
-WARM = 0.2
-"""The share of the photos after which memory should have grown to its size."""
+WARM = 2000
+"""The photos after which memory should have grown to its size."""
 
-ALLOWED = 1.1
-"""How much larger it may be at the end."""
+ALLOWED = 1.05
+"""How much larger it may be at the end: medians over as many photos then and there."""
+
+EVERY = 50
+"""Photos between two looks at the memory."""
 
 
 def memory() -> int:
@@ -56,7 +60,7 @@ def main() -> None:
 
 @main.command("memory")
 @click.argument("photos", nargs=-1)
-@click.option("--number", "--photos", default=5000, show_default=True, help="Photos to read; the sample repeats.")
+@click.option("--number", "--photos", default=50_000, show_default=True, help="Photos to read; the sample repeats.")
 @click.option("--workers", default=1, show_default=True, help="Processes; 0: this one.")
 def soak_memory(photos: tuple[str, ...], number: int, workers: int) -> None:
     """Read many photos and watch the memory of all processes; exit code 1 if it grows."""
@@ -70,16 +74,27 @@ def soak_memory(photos: tuple[str, ...], number: int, workers: int) -> None:
             link.symlink_to(Path(path).resolve())
             yield str(link)
 
+    read = 0
+
     def tick() -> None:
-        sizes.append(memory() if len(sizes) % 50 == 0 else sizes[-1])
+        nonlocal read
+        read += 1
+        if read % EVERY == 0:
+            sizes.append(memory())
 
     with tempfile.TemporaryDirectory() as name, Workers(task, most=max(1, workers)) as pool:
         table = Path(name) / "p.csv"
         with Journal(table) as journal, Batch(open_sink(table), journal) as batch:
             batch.read(pool.read if workers else Here(task).read, linked(Path(name)), on_photo=tick)
             batch.complete()
-    warm, end = max(sizes[: max(1, int(len(sizes) * WARM))]), max(sizes[-max(1, len(sizes) // 10) :])
-    print(f"{len(sizes)} photos: {warm / 2**20:.0f} MiB after {WARM:.0%} of them, {end / 2**20:.0f} MiB at the end")
+    looks = WARM // EVERY
+    if len(sizes) < 3 * looks:
+        sys.exit(f"{read} photos are too few: memory is compared after {WARM} and at the end")
+    warm, end = (float(np.median(part)) / 2**20 for part in (sizes[looks : 2 * looks], sizes[-looks:]))
+    print(
+        f"{read:,} photos: {warm:.0f} MiB after the first {WARM:,}, {end:.0f} MiB at the end ({end / warm - 1:+.1%}), "
+        f"at most {max(sizes) / 2**20:.0f} MiB"
+    )
     sys.exit(1 if end > warm * ALLOWED else 0)
 
 
