@@ -10,7 +10,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from plate_ocr.detection import ContourDetector, Detection, Detector, NetworkDetector, rectify
+from plate_ocr.detection.quads import overlap
+from plate_ocr.labels import read_photos
+from plate_ocr.photos import load
 from plate_ocr.plate import Corners
+from tests.conftest import SAMPLE
 
 
 def plate_picture() -> NDArray[np.uint8]:
@@ -167,6 +171,22 @@ def test_corners_that_enclose_nothing_are_refused(points: list[tuple[float, floa
     photo, _ = photo_with_plate(0)
     with pytest.raises(ValueError, match="enclose nothing"):
         rectify(photo, Corners.of(points))
+
+
+def test_a_crop_given_in_place_of_a_photo_is_found_to_be_a_plate() -> None:
+    detector = NetworkDetector()
+    plates = hits = 0
+    for scene in read_photos(SAMPLE / "scenes" / "labels.csv")[:8]:
+        photo = load(scene.path, grey=True)
+        for plate in scene.plates:
+            assert plate.corners
+            quad = plate.corners.array
+            low = np.maximum(np.floor(quad.min(axis=0)).astype(int) - 2, 0)
+            high = np.ceil(quad.max(axis=0)).astype(int) + 2
+            found = detector.detect(photo[low[1] : high[1], low[0] : high[0]])
+            plates += 1
+            hits += any(overlap(detection.corners.array + low.astype(np.float32), quad)[0] > 0.6 for detection in found)
+    assert hits >= 0.9 * plates
 
 
 def test_corners_that_cross_are_no_plate_and_stop_nothing() -> None:

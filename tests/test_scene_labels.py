@@ -124,6 +124,18 @@ def test_a_miss_is_the_detectors_or_the_readers() -> None:
     assert score.others_a_photo == pytest.approx(1 / 3)
 
 
+def test_a_box_drawn_about_a_tilted_plate_is_compared_with_the_box_about_the_find() -> None:
+    tilted = Corners.of([[20, 30], [100, 60], [95, 80], [15, 50]])
+    boxed = LabelledPhoto(Path("a.png"), "", (LabelledPlate("AB12", "", Corners.of_box(15, 30, 85, 50)),))
+    outcome = compare(boxed, [found(tilted)])
+    assert outcome.plates[0].iou == pytest.approx(1)
+    assert outcome.plates[0].distance == pytest.approx(0)
+    # Where the label has corners of its own, a box about them is not good enough.
+    cornered = LabelledPhoto(Path("a.png"), "", (LabelledPlate("AB12", "", tilted),))
+    assert compare(cornered, [found(tilted)]).plates[0].iou == pytest.approx(1)
+    assert compare(cornered, [found(Corners.of_box(15, 30, 85, 50))]).plates[0].iou < 0.6
+
+
 def test_a_text_without_corners_counts_anywhere_in_its_photo() -> None:
     photo = LabelledPhoto(Path("a.png"), "", (LabelledPlate("AB12", "", None),))
     outcome = compare(photo, [found(BOX, "ZZ9"), found(Corners.of_box(90, 9, 40, 10))])

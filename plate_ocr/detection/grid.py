@@ -54,6 +54,10 @@ THRESHOLD = 0.5
 STEP = 32
 """Width and height of the network's input are multiples of it."""
 
+LEAST = 256
+"""Width and height of the network's input are at least this: in training there was always more about a plate than
+the few pixels that a crop of it shows."""
+
 
 def first_scale(photo: Picture) -> float:
     """The factor by which a photo (H, W[, 3]) is resized for the first look: its longer side becomes at most INPUT."""
@@ -61,7 +65,8 @@ def first_scale(photo: Picture) -> float:
 
 
 def resize(photo: Picture, scale: float) -> Picture:
-    """A photo (H, W[, 3]) as grey, resized by `scale` and padded below and to the right to multiples of STEP."""
+    """A photo (H, W[, 3]) as grey, resized by `scale` and padded below and to the right to multiples of STEP,
+    and to LEAST."""
     height, width = photo.shape[:2]
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     grey = to_grey(photo)
@@ -69,7 +74,7 @@ def resize(photo: Picture, scale: float) -> Picture:
         # Area averaging avoids aliasing when shrinking.
         how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         grey = np.asarray(cv2.resize(grey, size, interpolation=how), dtype=np.uint8)
-    below, right = -size[1] % STEP, -size[0] % STEP
+    right, below = (max(-side % STEP, LEAST - side) for side in size)
     padded = cv2.copyMakeBorder(grey, 0, below, 0, right, cv2.BORDER_CONSTANT, value=GREY)
     return np.asarray(padded, dtype=np.uint8)
 

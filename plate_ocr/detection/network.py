@@ -30,6 +30,10 @@ LONG = 200.0
 """Plates of this length at the first look, in pixels, are longer than what the network was trained on: it may take a
 part for the whole, and looks again at half size."""
 
+SMALL = 480
+"""A photo of no more pixels on its longer side is always looked at again at double size, too: the cars of a street have
+small plates in it. That costs no more than the first look at a larger photo."""
+
 WINDOW = (192, 128)
 """Width and height of the window in which a plate's corners are looked at more closely, and below the plate's length in
 it: there the fine level's cells are a twelfth of the plate."""
@@ -76,10 +80,10 @@ class NetworkDetector:
     ) -> None:
         """`model` is a shipped name or the folder of a run; plates that score below `threshold`, 0 to 1, are left out.
 
-        With `again`, a photo in which no plate is found for certain is looked at again at half and double size; with
-        `refine`, each plate is looked at again by itself. `engine` runs the network: "onnxruntime", or "opencv", its
-        dnn module, which computes the same and takes 1.7 times as long, for it starts anew with every size of photo.
-        Raises ModelError if the model is missing or damaged.
+        With `again`, a photo in which no plate is found for certain is looked at again at half and double size, a small
+        one always at double; with `refine`, each plate is looked at again by itself. `engine` runs the network:
+        "onnxruntime", or "opencv", its dnn module, which computes the same and takes 1.7 times as long, for it starts
+        anew with every size of photo. Raises ModelError if the model is missing or damaged.
         """
         file = open_detector(model).file(DETECTOR_ONNX)
         self._network = _opencv(file) if engine == "opencv" else _onnxruntime(file, threads)
@@ -98,7 +102,7 @@ class NetworkDetector:
         unsure = max((score for _, score in found), default=0.0) < ENOUGH
         if self._again and (unsure or max(length(quad) for quad, _ in found) * scale > LONG):
             found += self._look(grey, scale / 2)
-        if self._again and unsure:
+        if self._again and (unsure or max(grey.shape) <= SMALL):
             found += self._look(grey, 2 * scale)
         if self._refine and found:
             found = self._refined(grey, found)

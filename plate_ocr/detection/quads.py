@@ -42,6 +42,15 @@ def overlap(a: Quads, b: Quads) -> tuple[float, float]:
     return min(1.0, shared / union), min(1.0, shared / smaller)
 
 
+def as_labelled(find: Quads, label: Quads) -> Quads:
+    """A find (4, 2) as it is to be compared with a label (4, 2): where that is an upright box, the box about the find.
+    Who labels by boxes draws them about tilted plates, too."""
+    low, high = find.min(axis=0), find.max(axis=0)
+    box = np.array([low, [high[0], low[1]], high, [low[0], high[1]]], np.float32)
+    upright = np.abs(label[[0, 0, 2, 2], [0, 1, 0, 1]] - label[[3, 1, 1, 3], [0, 1, 0, 1]]).max() < 0.5
+    return box if upright else find
+
+
 def _clipped(polygon: list[list[float]], window: list[list[float]]) -> list[list[float]]:
     """The part of a polygon within a convex window, both clockwise (Sutherland and Hodgman, 1974).
 

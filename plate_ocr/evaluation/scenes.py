@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from plate_ocr.detection.quads import overlap
+from plate_ocr.detection.quads import as_labelled, overlap
 from plate_ocr.labels import LabelledPhoto, LabelledPlate
 from plate_ocr.plate import Plate, Status
 
@@ -25,8 +25,9 @@ TOUCHING = 0.3
 class PlateOutcome:
     """What became of one labelled plate.
 
-    `iou` is that of the best of the photo's finds (nan where the label has no corners), `distance` the mean distance of
-    its corners in shares of the plate's width (nan if it was not found), `text` what was read there.
+    `iou` is that of the best of the photo's finds, or of the box about it where the label is an upright box (nan where
+    the label has no corners), `distance` the mean distance of its corners in shares of the plate's width (nan if it was
+    not found), `text` what was read there.
     """
 
     label: LabelledPlate
@@ -86,16 +87,16 @@ def compare(photo: LabelledPhoto, plates: Sequence[Plate]) -> PhotoOutcome:
             outcomes.append(PlateOutcome(label, photo, math.nan, math.nan, text))
             continue
         truth = label.corners.array
-        shared = [overlap(find.corners.array, truth)[0] if find.corners else 0.0 for find in finds]
+        quads = [as_labelled(find.corners.array, truth) for find in finds if find.corners]
+        shared = [overlap(quad, truth)[0] for quad in quads]
         best = int(np.argmax(shared)) if shared else -1
         iou = shared[best] if shared else 0.0
         distance, text = math.nan, ""
         ious = [max(a, b) for a, b in zip(ious, shared, strict=True)]
-        found = finds[best].corners if shared else None
-        if found and iou >= TOUCHING:
+        if shared and iou >= TOUCHING:
             text = finds[best].text
-        if found and iou >= NEAR:
-            distance = float(np.linalg.norm(found.array - truth, axis=1).mean() / max(1e-6, label.corners.width))
+        if shared and iou >= NEAR:
+            distance = float(np.linalg.norm(quads[best] - truth, axis=1).mean() / max(1e-6, label.corners.width))
         outcomes.append(PlateOutcome(label, photo, iou, distance, text))
     unread = next((plate.message for plate in plates if plate.status is Status.UNREADABLE_PHOTO), "")
     return PhotoOutcome(photo, tuple(outcomes), tuple(ious), unread)

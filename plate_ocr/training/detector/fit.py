@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plate_ocr.detection.grid import MAPS, THRESHOLD, first_scale, normalize, read_off, resize
-from plate_ocr.detection.quads import merge, overlap
+from plate_ocr.detection.quads import as_labelled, merge, overlap
 from plate_ocr.model_store import DETECTOR_KERAS, open_detector
 from plate_ocr.photos import load
 from plate_ocr.training.detector.config import DetectorConfig
@@ -43,8 +43,9 @@ class DevRecall(EpochRecord):
             maps = self.model(normalize(photo[None])[..., None], training=False)
             found = merge(*read_off(level_maps(maps), threshold=THRESHOLD))
             quads = [quad / np.float32(scale) for quad, _ in found]
-            hits += sum(any(overlap(quad, truth)[0] >= FOUND for quad in quads) for truth in truths)
-            extra += sum(all(overlap(quad, truth)[0] < ELSEWHERE for truth in truths) for quad in quads)
+            ious = [[overlap(as_labelled(quad, truth), truth)[0] for truth in truths] for quad in quads]
+            hits += sum(any(row[i] >= FOUND for row in ious) for i in range(len(truths)))
+            extra += sum(all(iou < ELSEWHERE for iou in row) for row in ious)
             plates += len(truths)
         return {"dev_recall": hits / max(1, plates), "false_a_photo": extra / len(self._dev)}
 
