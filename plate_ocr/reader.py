@@ -29,8 +29,8 @@ unless the detector is CERTAIN."""
 CERTAIN = 0.65
 
 MIN_HEIGHT = 7.0
-"""Plates of fewer pixels in height are told of if the detector is CERTAIN_SMALL, but not read: what would be read is made
-up."""
+"""Plates of fewer pixels in height are told of if the detector is CERTAIN_SMALL, but not read: what would be read is
+made up."""
 
 CERTAIN_SMALL = 0.7
 """These and CERTAIN were chosen on the photos that the detector was trained on: most plates for few finds elsewhere."""

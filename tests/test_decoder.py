@@ -220,6 +220,14 @@ def test_a_sure_reading_stays_though_no_format_knows_it() -> None:
     assert forced.confidence < 0.01
 
 
+def test_formats_count_more_where_a_character_tells_the_country() -> None:
+    # 18 times as likely as the text that fits: e to the 2.9.
+    odd = {"종": 0.9, "울": 0.05}
+    assert read(spelled({"서": 0.97}, odd, *SEOUL[2:]), formats="soft") == "서울31머2321"
+    sure = {"종": 0.99, "울": 0.005}
+    assert read(spelled({"서": 0.97}, sure, *SEOUL[2:]), formats="soft") == "서종31머2321"
+
+
 def test_formats_of_one_region_only() -> None:
     logits = spelled({"0": 0.55, "O": 0.45}, {"1": 0.99}, {"A": 0.6, "가": 0.35}, *({c: 0.99} for c in "2345"))
     assert read(logits, formats="strict", regions=("kr",)) == "01가2345"

@@ -25,6 +25,13 @@ FORMAT_MODES: tuple[str, ...] = get_args(FormatMode)
 PENALTY = 2.0
 """Nats that a text pays for fitting no known format. Vanity and foreign plates are common: they must be able to."""
 
+PENALTY_LOCAL = 4.0
+"""What it pays where a character is Hangul, hanzi or of another script of one country: vanity plates are in Latin
+letters, and those countries' formats are known."""
+
+LIKELY = math.log(0.5)
+"""The log-probability at some step from which on a character is held to be there."""
+
 LANGUAGE_WEIGHT = 0.1
 """How much a language model counts beside the network. From about 0.3 on it writes plates of its own."""
 
@@ -95,6 +102,7 @@ class Decoder:
         language = self.settings.language
         self._prior = LanguagePrior(LanguageModel(language), alphabet) if language else None
         self._enough = SURE_WITH_LANGUAGE if language else SURE
+        self._local = [i for i, character in enumerate(alphabet.characters, start=1) if not character.isascii()]
 
     @cached_property
     def formats(self) -> Formats:
@@ -109,11 +117,12 @@ class Decoder:
     def candidates(self, log_p: NDArray[np.float32]) -> list[Candidate]:
         """The likeliest texts of one sequence, best first: log-probabilities (T, C)."""
         mode = self.settings.formats
+        local = mode == "soft" and (log_p[:, self._local] > LIKELY).any()
         return beam_search(
             log_p,
             width=self.settings.width,
             grammar=None if mode == "off" else self.formats,
-            penalty={"off": 0.0, "soft": PENALTY, "strict": math.inf}[mode],
+            penalty={"off": 0.0, "soft": PENALTY_LOCAL if local else PENALTY, "strict": math.inf}[mode],
             prior=self._prior,
             weight=self.settings.language_weight,
         )
