@@ -67,6 +67,8 @@ def soak_memory(photos: tuple[str, ...], number: int, workers: int) -> None:
     sizes: list[int] = []
     task = Task(ReadingSettings().open, threads=1)
     paths = list(find(photos or [str(SAMPLE)]))
+    # A folder's largest photos may lie together, and memory is as large as they need: each stretch is to have some.
+    np.random.default_rng(0).shuffle(paths)
 
     def linked(folder: Path) -> Iterator[str]:
         for i, path in enumerate(islice(cycle(paths), number)):

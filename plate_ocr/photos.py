@@ -188,16 +188,18 @@ def _ends(data: bytes) -> bool:
 
 
 def _chunks_fit(data: bytes) -> bool:
-    """Whether each chunk of a PNG ends within it.
+    """Whether each chunk of a PNG ends within it, and the last one comes after the picture's own data.
 
-    OpenCV makes room for what a chunk claims, up to 4 GB, before it looks whether there is so much.
+    OpenCV makes room for what a chunk claims, up to 4 GB, before it looks whether there is so much; and where the end
+    comes before the data, it reads on beyond it.
     """
-    place = 8
+    place, drawn = 8, False
     while place < len(data):
         kind = data[place + 4 : place + 8]
         place += 12 + int.from_bytes(data[place : place + 4], "big")
+        drawn = drawn or kind == b"IDAT"
         if kind == b"IEND":
-            break
+            return drawn and place <= len(data)
     return place <= len(data)
 
 

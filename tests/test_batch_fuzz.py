@@ -186,6 +186,14 @@ def test_what_fuzzing_began_with_and_found(tmp_path: Path, file: Path) -> None:
     ROOMS[file.parent.name](file.read_bytes(), tmp_path)
 
 
+def test_a_png_that_ends_before_its_data_is_refused_before_opencv_makes_room_for_4_gigabytes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("cv2.imdecode", lambda *_: pytest.fail("OpenCV was asked"))
+    with pytest.raises(PhotoError, match="damaged"):
+        load((CORPUS / "photos" / "end_before_data.png").read_bytes())
+
+
 def test_the_samples_themselves_are_no_errors() -> None:
     for kind in KINDS:
         assert load(picture(kind)).shape == (24, 40, 3)
