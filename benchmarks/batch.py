@@ -28,12 +28,13 @@ from plate_ocr.batch.workers import Workers
 from plate_ocr.photos import find
 from plate_ocr.reader import PlateReader
 
-MEMORY, CSV, PARQUET, ONE, TWO = (
+MEMORY, CSV, PARQUET, ONE, TWO, TWO_PARQUET = (
     "in memory, one process, all cores",
     "folder to CSV, one worker, all cores",
     "folder to Parquet, one worker, all cores",
     "folder to CSV, one worker of one thread",
     "folder to CSV, two workers of one thread",
+    "folder to Parquet, two workers of one thread",
 )
 
 
@@ -68,6 +69,7 @@ def main(photos: tuple[str, ...], limit: int, rounds: int) -> None:
             PARQUET: lambda: to_table(whole, paths, ".parquet"),
             ONE: lambda: to_table(one, paths, ".csv"),
             TWO: lambda: to_table(two, paths, ".csv"),
+            TWO_PARQUET: lambda: to_table(two, paths, ".parquet"),
         }
         list(reader.read_many(data[:64]))
         for pool in (whole, one, two):
