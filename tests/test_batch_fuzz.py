@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from plate_ocr.labels import LabelError, read_labels, read_photos
+from plate_ocr.labels import read_photos
 from plate_ocr.model_store import ModelError, open_detector, open_language, open_reader, open_regions, shipped
 from plate_ocr.photos import PhotoError, load
 from plate_ocr.synthesis.region import RegionError, available, load_region
@@ -88,12 +88,7 @@ ROW = "a.jpg,12가3456,KR,train,1,2,3,4,5,6,7,8\n"
 @example((HEADER + ROW[:-1] + ",9,10\n").encode())
 @example((HEADER + "\n").encode())
 def test_label_tables(tmp_path: Path, content: bytes) -> None:
-    table = tmp_path / "labels.csv"
-    table.write_bytes(content)
-    for read in (read_labels, read_photos):
-        for splits in (None, ["train"]):
-            with suppress(LabelError):
-                assert read(table, splits)
+    ROOMS["labels"](content, tmp_path)
 
 
 values = st.recursive(
@@ -132,9 +127,7 @@ def region(name: str) -> Any:
 @example(b"&a [*a]")
 @example(b"")
 def test_regions(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "mine.yaml").write_bytes(content)
-    with suppress(RegionError):
-        load_region(tmp_path / "mine.yaml")
+    ROOMS["regions"](content, tmp_path)
 
 
 def test_a_region_that_is_no_file_says_so(tmp_path: Path) -> None:

@@ -135,15 +135,18 @@ def test_a_large_plate_is_shrunk_without_aliasing() -> None:
 def test_rectify_undoes_a_perspective(shifts: list[float], scale: float) -> None:
     plate = plate_picture()
     quad = (np.array([[60, 80], [320, 80], [320, 140], [60, 140]]) + np.reshape(shifts, (4, 2)) * [1, 0.5]) * scale
+    # A warp samples single pixels, which in a small photo aliases: drawn at four times the size, then averaged.
     matrix = cv2.getPerspectiveTransform(
-        np.array([[0, 0], [260, 0], [260, 60], [0, 60]], np.float32), quad.astype(np.float32)
+        np.array([[0, 0], [260, 0], [260, 60], [0, 60]], np.float32), 4 * quad.astype(np.float32)
     )
-    photo = cv2.warpPerspective(plate, matrix, (int(420 * scale), int(230 * scale)), flags=cv2.INTER_AREA)
+    size = (int(420 * scale), int(230 * scale))
+    large = cv2.warpPerspective(plate, matrix, (4 * size[0], 4 * size[1]))
+    photo = cv2.resize(large, size, interpolation=cv2.INTER_AREA)
     crop = rectify(np.asarray(photo, dtype=np.uint8), Corners.of(quad), margin=0)
     assert crop.shape[0] == 96
     assert crop.dtype == np.uint8
     expected = cv2.resize(plate, (crop.shape[1], crop.shape[0]), interpolation=cv2.INTER_AREA)
-    assert np.corrcoef(crop[..., 0].ravel(), expected[..., 0].ravel())[0, 1] > 0.7
+    assert np.corrcoef(crop[..., 0].ravel(), expected[..., 0].ravel())[0, 1] > 0.8
 
 
 def test_a_margin_shows_what_is_around_the_plate() -> None:

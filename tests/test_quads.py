@@ -38,11 +38,10 @@ def test_merged_quads_lie_apart_and_come_best_first(found: list[tuple[float, ...
     kept = merge(quads, scores)
     assert kept[0][1] == pytest.approx(float(scores.max()))
     assert [s for _, s in kept] == sorted((s for _, s in kept), reverse=True)
-    # Every quad that went in is one that came out, or the same plate as one. Seven points a side tell a share along it
-    # to a fourteenth, and one of an area to a seventh.
+    # Every quad that went in is one that came out, or the same plate as one.
     for quad in quads:
         best = max(overlap(quad, other) for other, _ in kept)
-        assert best[0] >= 0.45 - 1 / 7 or max(overlap(quad, other)[1] for other, _ in kept) >= 0.7 - 1 / 7
+        assert best[0] >= 0.3 or max(overlap(quad, other)[1] for other, _ in kept) >= 0.6
 
 
 def test_corners_of_one_plate_are_averaged() -> None:

@@ -107,6 +107,8 @@ def test_a_run_resumes_exports_and_is_used(tiny_crops: Path, tmp_path: Path) -> 
     (run / "config.json").write_text((run / "config.json").read_text().replace('"epochs": 2', '"epochs": 3'))
     train_regions(config, run, resume=True, workers=0, say=lambda _: None)
     assert len((run / "history.csv").read_text(encoding="utf-8").splitlines()) == 4
+    again = CliRunner().invoke(main, ["train-regions", "-o", str(run), "--resume", "--workers", "0"])
+    assert again.exit_code == 0, again.output
     alone = CliRunner().invoke(
         main, ["train-regions", "-o", str(tmp_path / "one"), "--regions", "kr", "--synthetic", "1"]
     )

@@ -32,7 +32,7 @@ part for the whole, and looks again at half size."""
 
 SMALL = 480
 """A photo of no more pixels on its longer side is always looked at again at double size, too: the cars of a street have
-small plates in it. That costs no more than the first look at a larger photo."""
+small plates in it. That costs at most as much as a photo of 960 pixels would, where the first look takes 640."""
 
 WINDOW = (192, 128)
 """Width and height of the window in which a plate's corners are looked at more closely, and below the plate's length in

@@ -77,13 +77,16 @@ def _size(polygon: list[list[float]]) -> float:
 
 
 _NEXT = [1, 2, 3, 0]
-_X, _Y = (axis.reshape(-1) for axis in np.meshgrid(*[(np.arange(7, dtype=np.float32) + 0.5) / 7] * 2))
+_SIDE = 11
+"""Points along a quad's side: they tell a share of it to a twenty-second, and one of its area to an eleventh."""
+
+_X, _Y = (axis.reshape(-1) for axis in np.meshgrid(*[(np.arange(_SIDE, dtype=np.float32) + 0.5) / _SIDE] * 2))
 _SHARES = np.stack([(1 - _X) * (1 - _Y), _X * (1 - _Y), _X * _Y, (1 - _X) * _Y], axis=1).astype(np.float32)
 
 
 def overlaps(quad: Quads, others: Quads) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """About what `overlap` says of one convex quad (4, 2) and each of many (N, 4, 2), from 49 points of each: mostly
-    within 0.05, a seventh at worst, and many times as fast. Both (N,)."""
+    """About what `overlap` says of one convex quad (4, 2) and each of many (N, 4, 2), from 121 points of each: mostly
+    within 0.03, an eleventh of the smaller one's area at worst, and many times as fast. Both (N,)."""
     areas, own = _areas(others), float(_areas(quad[None])[0])
     # Of the smaller quad, the share of points within the larger one.
     shared = np.where(areas < own, areas * _inside(_points(others), quad), own * _inside(_points(quad[None]), others))
@@ -99,7 +102,7 @@ def _areas(quads: Quads) -> NDArray[np.float32]:
 
 
 def _points(quads: Quads) -> NDArray[np.float32]:
-    """Points (N, 49, 2) spread evenly over quads (N, 4, 2)."""
+    """Points (N, 121, 2) spread evenly over quads (N, 4, 2)."""
     return np.asarray(_SHARES @ quads, dtype=np.float32)
 
 

@@ -13,7 +13,7 @@ from plate_ocr.synthesis.fonts import HANGUL_FONTS, LATIN_FONTS, VARIETY_FONTS, 
 Picture = NDArray[np.uint8]
 
 LETTERS = 40
-"""Pixels of the letters' height; who pastes a sign shrinks it."""
+"""The size of the font in pixels; who pastes a sign shrinks it."""
 
 _ONSETS = ("b", "br", "c", "ch", "d", "f", "g", "h", "k", "l", "m", "n", "p", "pl", "r", "s", "st", "t", "tr", "v", "w")
 _VOWELS = ("a", "e", "i", "o", "u", "ea", "oo")
@@ -38,12 +38,12 @@ def draw_sign(library: FontLibrary, rng: np.random.Generator, *, paper: float | 
     height = int(step * (len(lines) - 1) + LETTERS * 1.25 + 2 * margin)
     ground = float(rng.uniform(0, 255)) if paper is None else paper
     contrast = rng.uniform(60, 230)
-    ink = ground - contrast if ground - contrast > 0 or ground > 128 else ground + contrast
+    ink = ground - contrast if ground > 128 else ground + contrast
     picture = Image.new("L", (width, height), int(ground))
     draw = ImageDraw.Draw(picture)
     for i, (line, box) in enumerate(zip(lines, boxes, strict=True)):
         x = margin if rng.random() < 0.5 else (width - (box[2] - box[0])) / 2
-        draw.text((x - box[0], margin + i * step - box[1] * 0.5), line, font=face, fill=int(np.clip(ink, 0, 255)))
+        draw.text((x - box[0], margin + i * step - box[1]), line, font=face, fill=int(np.clip(ink, 0, 255)))
     return np.asarray(picture, dtype=np.uint8)
 
 
@@ -56,8 +56,8 @@ def _line(rng: np.random.Generator, *, korean: bool) -> str:
     if rng.random() < 0.3:
         return _number(rng)
     if korean:
-        words = ["".join(chr(int(c)) for c in rng.integers(0xAC00, 0xD7A4, int(rng.integers(2, 6)))) for _ in range(2)]
-        return " ".join(words[: int(rng.integers(1, 3))])
+        lengths = rng.integers(2, 6, int(rng.integers(1, 3)))
+        return " ".join("".join(map(chr, rng.integers(0xAC00, 0xD7A4, length))) for length in lengths)
     words = [_word(rng) for _ in range(int(rng.choice([1, 2, 3, 4], p=[0.45, 0.3, 0.15, 0.1])))]
     line = " ".join(words)
     kind = rng.random()
