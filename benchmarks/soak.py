@@ -34,8 +34,8 @@ WARM = 2000
 ALLOWED = 1.05
 """How much larger it may be at the end: medians over as many photos then and there."""
 
-EVERY = 50
-"""Photos between two looks at the memory."""
+EVERY, TOLD = 50, 5000
+"""Photos between two looks at the memory, and between two lines about it."""
 
 
 def memory() -> int:
@@ -83,6 +83,8 @@ def soak_memory(photos: tuple[str, ...], number: int, workers: int) -> None:
         read += 1
         if read % EVERY == 0:
             sizes.append(memory())
+        if read % TOLD == 0:
+            print(f"{read:,} of {number:,}: {np.median(sizes[-TOLD // EVERY :]) / 2**20:.0f} MiB", flush=True)
 
     with tempfile.TemporaryDirectory() as name, Workers(task, most=max(1, workers)) as pool:
         table = Path(name) / "p.csv"

@@ -86,6 +86,8 @@ class PlateReader:
             self._detector = make_detector(detector, threads=1) if isinstance(detector, str | Path) else detector
         self._recognizer = Recognizer(model, threads=threads, decoding=decoding, looks=looks, straighten=crops)
         self._min_confidence = min_confidence
+        # One for the reader's life: threads that come and go with each call leave the allocator in pieces.
+        self._pool = ThreadPoolExecutor(self._threads)
 
     def read(self, photo: Photo) -> list[Plate]:
         """The plates of one photo, best first: always at least one `Plate`, whose status tells what became of it."""
@@ -97,19 +99,19 @@ class PlateReader:
 
         No photo is left out: one that holds no plate or cannot be opened gives one `Plate` with that status.
         """
-        pool = ThreadPoolExecutor(self._threads)
         numbered = enumerate(photos)
         ahead: deque[tuple[str, Future[_Found]]] = deque()
         try:
             while True:
                 for number, photo in islice(numbered, 2 * batch - len(ahead)):
-                    ahead.append((_name(photo, number), pool.submit(self._find, photo)))
+                    ahead.append((_name(photo, number), self._pool.submit(self._find, photo)))
                 if not ahead:
                     return
                 chunk = [ahead.popleft() for _ in range(min(batch, len(ahead)))]
                 yield from self._read_chunk([(name, found.result()) for name, found in chunk])
         finally:
-            pool.shutdown(cancel_futures=True)
+            for _, found in ahead:
+                found.cancel()
 
     def _find(self, photo: Photo) -> _Found:
         """Where the plates of a photo are, and what they look like; or why that cannot be said."""

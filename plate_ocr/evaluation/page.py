@@ -32,7 +32,7 @@ mark { background: none; color: var(--bad); font-weight: 700 }
 svg text { font-family: system-ui, "Noto Sans KR", sans-serif !important }
 @media (max-width: 40rem) {
 body { margin: 1rem auto; padding: 0 .75rem; font-size: 15px } td, th { padding: .2rem .4rem }
-.bars { display: none } .charts figure { flex-basis: 100% } .charts svg { max-width: none; width: max(100%, 26rem) }
+.bars { display: none } .charts figure { flex-basis: 100% } .charts svg { width: 100% }
 .gallery { grid-template-columns: repeat(auto-fill, minmax(9rem, 1fr)); gap: .75rem }
 }
 @media print {

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from plate_ocr.recognition.alphabet import BLANK, Alphabet
 from plate_ocr.recognition.beam import Candidate, Grammar, Prior
 from plate_ocr.recognition.ctc import log_softmax
-from plate_ocr.recognition.decoder import PENALTY, Decoder, DecoderSettings, Text
+from plate_ocr.recognition.decoder import Decoder, DecoderSettings, Text
 from plate_ocr.recognition.network import AttentionNetwork, Encoded
 
 END = BLANK
@@ -216,9 +216,11 @@ class AttentionDecoder(Decoder):
         texts = [self._text([first]) for first in written]
         doubtful = [i for i, first in enumerate(written) if not self._sure(first)]
         self.searched += len(doubtful)
-        if doubtful:
-            part = Encoded(encoded.features[doubtful], encoded.keys[doubtful], encoded.state[doubtful])
-            for i, found in zip(doubtful, self._search()(self._network, part, self._longest), strict=True):
+        penalties = {i: self._penalty(written[i].log_p) for i in doubtful}
+        for penalty in set(penalties.values()):
+            part = [i for i in doubtful if penalties[i] == penalty]
+            those = Encoded(encoded.features[part], encoded.keys[part], encoded.state[part])
+            for i, found in zip(part, self._search(penalty)(self._network, those, self._longest), strict=True):
                 texts[i] = self._text(found) if found else self._nothing(written[i])
         return list(texts)
 
@@ -230,12 +232,11 @@ class AttentionDecoder(Decoder):
         likely = first.log_p[np.arange(len(first.log_p)), [*first.classes, END]].min() >= math.log(self._enough)
         return bool(likely) and (not first.classes or self._fits(first.classes))
 
-    def _search(self) -> Search:
-        mode = self.settings.formats
+    def _search(self, penalty: float) -> Search:
         return Search(
             width=self.settings.width,
-            grammar=None if mode == "off" else self.formats,
-            penalty={"off": 0.0, "soft": PENALTY, "strict": math.inf}[mode],
+            grammar=None if self.settings.formats == "off" else self.formats,
+            penalty=penalty,
             prior=self._prior,
             weight=self.settings.language_weight,
         )

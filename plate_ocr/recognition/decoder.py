@@ -116,13 +116,11 @@ class Decoder:
 
     def candidates(self, log_p: NDArray[np.float32]) -> list[Candidate]:
         """The likeliest texts of one sequence, best first: log-probabilities (T, C)."""
-        mode = self.settings.formats
-        local = mode == "soft" and (log_p[:, self._local] > LIKELY).any()
         return beam_search(
             log_p,
             width=self.settings.width,
-            grammar=None if mode == "off" else self.formats,
-            penalty={"off": 0.0, "soft": PENALTY_LOCAL if local else PENALTY, "strict": math.inf}[mode],
+            grammar=None if self.settings.formats == "off" else self.formats,
+            penalty=self._penalty(log_p),
             prior=self._prior,
             weight=self.settings.language_weight,
         )
@@ -134,6 +132,11 @@ class Decoder:
     def regions(self, text: str) -> dict[str, float]:
         """Whose plate a text can be, by its format: region -> probability, likeliest first."""
         return {} if self.settings.formats == "off" else self.formats.regions(text)
+
+    def _penalty(self, log_p: NDArray[np.float32]) -> float:
+        """Nats that a text of these log-probabilities (T, C) pays for fitting no format."""
+        local = (log_p[:, self._local] > LIKELY).any()
+        return {"off": 0.0, "soft": PENALTY_LOCAL if local else PENALTY, "strict": math.inf}[self.settings.formats]
 
     def _decode(self, first: Decoded, log_p: NDArray[np.float32]) -> Text:
         self.decoded += 1
