@@ -176,7 +176,7 @@ class Script:
     def encode(self, crops: NDArray[np.float32]) -> Encoded:
         return Encoded(crops, crops, np.zeros((len(crops), 1), np.float32))
 
-    def step(self, seen: Encoded, looked: NDArray[np.float32], previous: NDArray[np.int32]) -> Step:
+    def step(self, seen: Encoded, looked: NDArray[np.float32], previous: NDArray[np.int32]) -> Step:  # noqa: ARG002
         places = np.minimum(seen.state[:, 0].astype(int), seen.features.shape[1] - 1)
         return Step(seen.features[np.arange(len(places)), places], seen.state + 1, looked)
 

@@ -22,9 +22,10 @@ FRAME = """<iframe id=page src="report.html" width=390 height=800></iframe><pre 
 onload = () => {
   const page = document.getElementById("page").contentDocument, pictures = [...page.images];
   const wide = page.documentElement.scrollWidth - page.documentElement.clientWidth;
-  const small = [...page.querySelectorAll(".charts svg")].map(chart => Math.round(chart.getBoundingClientRect().width));
+  const charts = [...page.querySelectorAll(".charts svg")].map(svg => Math.round(svg.getBoundingClientRect().width));
+  const missing = pictures.filter(picture => !picture.naturalWidth).length;
   document.getElementById("said").textContent =
-    `wide ${wide}; pictures ${pictures.length}, missing ${pictures.filter(p => !p.naturalWidth).length}; charts ${small}`;
+    `wide ${wide}; pictures ${pictures.length}, missing ${missing}; charts ${charts}`;
 }</script>"""
 
 

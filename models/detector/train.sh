@@ -10,4 +10,4 @@ for run in 1 2 3 4 5; do
         --output "runs/detector-$run" --backgrounds "$plates/scenes/plate_free.csv" --fonts "$plates/fonts" \
         --glyphs "$plates/glyphs"
 done
-python models/detector/average.py runs/detector-4 runs/detector-5 0.4 runs/detector
+plate-ocr average runs/detector-4 runs/detector-5 --share 0.4 --output runs/detector

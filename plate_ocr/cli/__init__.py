@@ -21,6 +21,7 @@ COMMANDS = {
     "learning-curve": "Tell what more labelled crops would bring.",
     "train-detector": "Train a detector on photos with the corners of their plates.",
     "train-regions": "Train what tells regions apart by the looks of their plates.",
+    "average": "Average the weights of two runs.",
     "export": "Write a training run as ONNX, LiteRT or SavedModel and check it against Keras.",
     "language": "A character language model of plates: train, sample, complete.",
     "dataset": "Check, count, split, import and preview labelled crops of your own.",
