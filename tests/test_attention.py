@@ -69,7 +69,7 @@ def by_brute_force(toy: Toy, encoded: Encoded) -> dict[tuple[int, ...], float]:
 
 
 class Ascending:
-    """A grammar of texts whose classes rise, and which have two characters at least."""
+    """A grammar of texts whose classes rise, and which have two characters at least; those of three are rare."""
 
     start = 1
 
@@ -77,8 +77,9 @@ class Ascending:
         last, length = divmod(state - 1, 10)
         return 10 * cls + min(length + 1, 9) + 1 if state and cls > last else 0
 
-    def accepts(self, state: int) -> bool:
-        return state > 0 and (state - 1) % 10 >= 2
+    def cost(self, state: int) -> float:
+        length = (state - 1) % 10 if state > 0 else 0
+        return math.inf if length < 2 else 0.7 * (length > 2)
 
 
 class Moody:
@@ -118,8 +119,9 @@ def test_formats_and_a_prior_decide_which_text_is_best(seed: int, penalty: float
 
     def rank(text: tuple[int, ...], p: float) -> float:
         fits = len(text) >= 2 and all(a < b for a, b in itertools.pairwise(text))
-        pays = not fits and (bool(text) or penalty == math.inf)
-        return p + (0.7 * prior.score(text) if prior else 0) - (penalty if pays else 0)
+        cost = 0.7 * (len(text) > 2) if fits else math.inf
+        pays = text or penalty == math.inf
+        return p + (0.7 * prior.score(text) if prior else 0) - (min(cost, penalty) if pays else 0)
 
     ranks = {text: rank(text, p) for text, p in by_brute_force(toy, encoded).items()}
     assert {text.classes for text in found} == {text for text, r in ranks.items() if r > -math.inf}

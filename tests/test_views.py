@@ -14,31 +14,48 @@ from plate_ocr.detection import Detection
 from plate_ocr.labels import read_labels
 from plate_ocr.photos import load
 from plate_ocr.plate import Corners
+from plate_ocr.recognition.alignment import text_log_p
 from plate_ocr.recognition.decoder import Text
 from plate_ocr.recognition.recognizer import Recognizer
 from plate_ocr.recognition.views import other_views, vote
 from tests.conftest import SAMPLE
 
-NOTHING = np.zeros((1, 2), np.float32)
 
-
-def texts(*pairs: tuple[str, float]) -> list[Text]:
-    """Decoded texts; characters stand for their code points."""
-    return [Text(tuple(map(ord, text)), p, NOTHING) for text, p in pairs]
+def look(*steps: dict[int, float]) -> Text:
+    """What one view says: at each step some classes, of three, with their probabilities; the rest is blank's."""
+    p = np.array([[1 - sum(step.values()), *(step.get(cls, 0.0) for cls in (1, 2, 3))] for step in steps])
+    log_p = np.log(p + 1e-9).astype(np.float32)
+    best = tuple(int(cls) for cls in p.argmax(axis=1) if cls)
+    return Text(best, float(np.exp(text_log_p(log_p, best))), log_p)
 
 
 def test_views_that_agree_outvote_one_that_is_surer() -> None:
-    classes, p = vote(texts(("A1", 0.6), ("A7", 0.4), ("A7", 0.3)))
-    assert "".join(map(chr, classes)) == "A7"
-    assert p == pytest.approx(0.7 / 3)
+    views = look({1: 0.6, 2: 0.01}), look({2: 0.5, 1: 0.4}), look({2: 0.5, 1: 0.01})
+    classes, p = vote(views)
+    assert classes == (2,)
+    assert p == pytest.approx((0.01 + 0.5 + 0.5) / 3)
 
 
-@given(st.lists(st.tuples(st.sampled_from(["A", "B", ""]), st.floats(0, 1)), min_size=1, max_size=9))
-def test_a_vote_is_a_probability_and_one_view_decides_alone(pairs: list[tuple[str, float]]) -> None:
-    classes, p = vote(texts(*pairs))
-    assert 0 <= p <= 1 + 1e-9
-    assert "".join(map(chr, classes)) in {text for text, _ in pairs}
-    assert vote(texts(pairs[0])) == (tuple(map(ord, pairs[0][0])), pairs[0][1])
+def test_a_view_that_misses_a_character_does_not_outvote_those_that_see_it() -> None:
+    views = look({1: 0.55, 3: 0.4}, {2: 0.95}), look({3: 0.5, 1: 0.45}, {2: 0.95}), look({1: 0.1}, {2: 0.95})
+    assert [view.classes for view in views] == [(1, 2), (3, 2), (2,)]
+    assert max(views, key=lambda view: view.confidence) is views[2]
+    classes, _ = vote(views)
+    assert classes == (1, 2), "all but impossible to no view"
+
+
+@given(st.lists(st.tuples(st.sampled_from([1, 2]), st.floats(0.3, 0.9)), min_size=1, max_size=6))
+def test_a_vote_is_a_probability_and_one_view_decides_alone(said: list[tuple[int, float]]) -> None:
+    views = [look({cls: p}) for cls, p in said]
+    classes, p = vote(views)
+    assert 0 <= p <= 1
+    assert classes in {view.classes for view in views}
+    assert vote(views[:1]) == (views[0].classes, views[0].confidence)
+
+
+def test_a_view_that_cannot_read_at_all_has_no_veto() -> None:
+    blind = look({3: 0.9})
+    assert vote([look({1: 0.5, 2: 0.3}), look({1: 0.5, 2: 0.3}), blind])[0] == (1,)
 
 
 class Middle:

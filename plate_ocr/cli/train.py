@@ -24,9 +24,10 @@ from plate_ocr.cli.options import carry_out, cell_option, run_options, run_setti
     help="CSV of photos with the corners of their plates: for --nothing.",
 )
 @click.option("--nothing", type=float, help="Share of samples without a plate, to be read as nothing, 0 to 1.")
-@click.option("--teacher", help="A reader that first reads the crops: for --permute and --distrust.")
+@click.option("--teacher", help="A reader that first reads the crops: for the next three.")
 @click.option("--permute", type=float, help="Share of real crops whose characters change places, 0 to 1.")
 @click.option("--distrust", type=float, help="Leave out labels that the teacher contradicts at least this surely.")
+@click.option("--straighten", type=float, help="Share of real crops seen as the detector cuts them out, 0 to 1.")
 @click.option(
     "--alphabet",
     help="The characters to learn; 'labels' takes those that occur in the labels, '+ÄÖ' adds to those of --from.",

@@ -176,13 +176,15 @@ class Search:
         if classes:
             # Nothing is a text too, and no plate: it has no score, and pays no penalty.
             bonus += score
+        pays = 0.0
         if ended:
-            misfits = bool(self.grammar) and not self._accepts(state) and (bool(classes) or self.penalty == math.inf)
-        else:
-            state = self.grammar.step(state, cls) if self.grammar else state
-            misfits = not state
+            cost = self._cost(state)
+            pays = min(self.penalty, cost) if classes or self.penalty == cost == math.inf else 0.0
+        elif self.grammar:
+            state = self.grammar.step(state, cls)
+            pays = 0.0 if state else self.penalty
         log_p = prefix.log_p + float(row[cls])
-        rank = log_p + bonus - (self.penalty if misfits else 0.0)
+        rank = log_p + bonus - pays
         return _Prefix(classes, log_p, bonus, state, rank, memory, (*prefix.rows, row), (*prefix.looks, look), ended)
 
     def _best(self, beam: Sequence[_Prefix]) -> list[_Prefix]:
@@ -193,8 +195,10 @@ class Search:
     def _floor(self) -> float:
         return math.log(self.least) if self.least > 0 else -math.inf
 
-    def _accepts(self, state: int) -> bool:
-        return bool(self.grammar and state and self.grammar.accepts(state))
+    def _cost(self, state: int) -> float:
+        if not self.grammar:
+            return 0.0
+        return self.grammar.cost(state) if state else math.inf
 
 
 class AttentionDecoder(Decoder):
@@ -229,8 +233,10 @@ class AttentionDecoder(Decoder):
         return list(text.candidates) if isinstance(text, AttentionText) else super().considered(text)
 
     def _sure(self, first: Written) -> bool:
-        likely = first.log_p[np.arange(len(first.log_p)), [*first.classes, END]].min() >= math.log(self._enough)
-        return bool(likely) and (not first.classes or self._fits(first.classes))
+        least = first.log_p[np.arange(len(first.log_p)), [*first.classes, END]].min()
+        if least < math.log(self._enough):
+            return False
+        return self._stands(first.classes, first.text_log_p, self._penalty(first.log_p))
 
     def _search(self, penalty: float) -> Search:
         return Search(
@@ -245,7 +251,7 @@ class AttentionDecoder(Decoder):
         best = found[0]
         formats = self.settings.formats != "off"
         candidates = tuple(
-            Candidate(text.classes, text.text_log_p, formats and self._fits(text.classes)) for text in found
+            Candidate(text.classes, text.text_log_p, formats and self._cost(text.classes) < math.inf) for text in found
         )
         steps = tuple(range(1, 2 * len(best.classes), 2))
         p = min(1.0, math.exp(best.text_log_p))

@@ -23,7 +23,7 @@ _TINY = 1e-100
 
 
 class Grammar(Protocol):
-    """Says, character by character, whether a text can still become a plate of a known format."""
+    """Says, character by character, whether a text can still become a plate of a known format, and how rare a one."""
 
     start: int
 
@@ -31,8 +31,8 @@ class Grammar(Protocol):
         """The state after one more character; 0 when no format goes on so."""
         ...
 
-    def accepts(self, state: int) -> bool:
-        """Whether a text that ends here is whole."""
+    def cost(self, state: int) -> float:
+        """Nats that a text which ends here pays, 0 or more; infinite if it is not whole."""
         ...
 
 
@@ -95,7 +95,8 @@ def beam_search(
     much less likely than the best; with 0, and a `width` that holds every prefix, the sums are exact.
 
     With a `grammar`, prefixes that fit no format rank lower by `penalty` (in nats) while the search runs, not after it,
-    so that a fitting text is not crowded out; an infinite penalty lets fitting texts alone pass. A `prior` counts
+    so that a fitting text is not crowded out; an infinite penalty lets fitting texts alone pass. A text that fits ranks
+    lower by what the grammar says it costs, at most by the penalty. A `prior` counts
     `weight` times beside the network (shallow fusion; Gulcehre et al., "On Using Monolingual Corpora in Neural Machine
     Translation", 2015). Nothing is a text too, and no plate: it pays no penalty and has no score. A candidate's `log_p`
     is the network's own in any case.
@@ -177,10 +178,12 @@ class _Search:
             self._ask(self._prior)
         ranked = []
         for prefix in self._beam:
-            p, fits = prefix.blank + prefix.last, bool(self._grammar and self._grammar.accepts(prefix.state))
-            rank = p * prefix.end if fits or not prefix.classes or not self._grammar else p * prefix.end * self._misfit
-            if p > 0 and (fits or self._misfit > 0 or not self._grammar):
-                ranked.append((rank, Candidate(prefix.classes, math.log(p) + self._scale + scale, fits)))
+            p = prefix.blank + prefix.last
+            cost = self._grammar.cost(prefix.state) if self._grammar and prefix.state else math.inf
+            factor = max(self._misfit, math.exp(-cost)) if self._grammar and prefix.classes else 1.0
+            if p > 0 and (cost < math.inf or self._misfit > 0 or not self._grammar):
+                found = Candidate(prefix.classes, math.log(p) + self._scale + scale, cost < math.inf)
+                ranked.append((p * prefix.end * factor, found))
         return [candidate for _, candidate in sorted(ranked, key=_RANK, reverse=True)]
 
     def _select(self, grown: list[tuple[float, float, _Prefix, int]]) -> None:

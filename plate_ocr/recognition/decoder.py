@@ -36,8 +36,9 @@ LANGUAGE_WEIGHT = 0.1
 """How much a language model counts beside the network. From about 0.3 on it writes plates of its own."""
 
 SURE, SURE_WITH_LANGUAGE = 0.5, 0.8
-"""A greedy text is taken as it is if it fits a format and each of its characters is at least this likely. Where a
-language model counts, it may have another view of characters up to the second."""
+"""A greedy text is taken as it is if each of its characters is at least this likely and it fits a common format, or if
+none could win by fitting better. Where a language model counts, it may have another view of characters up to the
+second."""
 
 
 @dataclass(frozen=True)
@@ -140,19 +141,30 @@ class Decoder:
 
     def _decode(self, first: Decoded, log_p: NDArray[np.float32]) -> Text:
         self.decoded += 1
-        if min(first.confidences, default=1.0) >= self._enough and (not first.classes or self._fits(first.classes)):
-            return Text(first.classes, _p(text_log_p(log_p, first.classes)), log_p, first.steps)
+        if min(first.confidences, default=1.0) >= self._enough:
+            p = text_log_p(log_p, first.classes)
+            if self._stands(first.classes, p, self._penalty(log_p)):
+                return Text(first.classes, _p(p), log_p, first.steps)
         self.searched += 1
         found = self.candidates(log_p)
         return Text(found[0].classes, _p(found[0].log_p), log_p) if found else Text((), 0.0, log_p)
 
-    def _fits(self, classes: Iterable[int]) -> bool:
+    def _stands(self, classes: Sequence[int], log_p: float, penalty: float) -> bool:
+        """Whether a greedy text of this log-probability needs no search, where misfits pay this penalty."""
+        pays = min(self._cost(classes), penalty) if classes else 0.0
+        if not pays or self._prior:
+            return not pays
+        # All others together are less likely by more than they may gain.
+        return log_p - math.log1p(-math.exp(min(log_p, -1e-9))) > pays
+
+    def _cost(self, classes: Iterable[int]) -> float:
+        """Nats that a text pays for its format; infinite if it fits none."""
         if self.settings.formats == "off":
-            return True
+            return 0.0
         state = self.formats.start
         for cls in classes:
             state = self.formats.step(state, cls)
-        return self.formats.accepts(state)
+        return self.formats.cost(state)
 
 
 def _p(log_p: float) -> float:

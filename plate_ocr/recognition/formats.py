@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -9,14 +10,18 @@ from dataclasses import dataclass, field
 from plate_ocr.recognition.alphabet import Alphabet
 from plate_ocr.synthesis.region import NOWHERE, Region, TextBox, slots
 
+COMMON = 0.05
+"""The share of a region's plates from which on a format is common. What fits only rarer ones, such as the 26 groupings
+that somewhere in Europe are a plate, may as well be another text that was misread."""
+
 
 @dataclass
 class _Node:
-    """A place in the patterns: where each character leads, with its share among all that may stand here, and whether a
-    plate ends here. Regions share the nodes from which their patterns go on alike."""
+    """A place in the patterns: where each character leads, with its share among all that may stand here, and what a
+    plate that ends here costs, if it may. Regions share the nodes from which their patterns go on alike."""
 
     next: dict[str, list[tuple[int, float]]] = field(default_factory=lambda: defaultdict(list))
-    ends: bool = False
+    cost: float = math.inf
     left: int = 0
     """Bit n is set if n characters can follow up to a whole plate."""
 
@@ -42,7 +47,9 @@ class Formats:
             if region.code == NOWHERE:
                 continue
             total = sum(layout.weight for layout in region.layouts)
-            layouts += [_Layout(self._add(region, k.texts), region.code, k.weight / total) for k in region.layouts]
+            for k in region.layouts:
+                share = k.weight / total
+                layouts.append(_Layout(self._add(region, k.texts, share), region.code, share))
         for layout in layouts:
             self._count_left(layout.node)
         # By first character: most of a few hundred layouts fall out with it.
@@ -55,6 +62,7 @@ class Formats:
         self._states: list[frozenset[int]] = [frozenset(), start]
         self._numbers = {state: number for number, state in enumerate(self._states)}
         self._steps: dict[tuple[int, int], int] = {}
+        self._costs: dict[int, float] = {}
         self.start = 1
 
     def step(self, state: int, cls: int) -> int:
@@ -71,9 +79,12 @@ class Formats:
             self._steps[key] = found
         return found
 
-    def accepts(self, state: int) -> bool:
-        """Whether a text that ends here is a whole plate."""
-        return any(self._nodes[node].ends for node in self._states[state])
+    def cost(self, state: int) -> float:
+        """Nats that a text which ends here pays: none for a plate of a common format, the logarithm of how much rarer
+        than COMMON it is for one of others, in halves; infinite if it is no whole plate."""
+        if state not in self._costs:
+            self._costs[state] = min((self._nodes[node].cost for node in self._states[state]), default=math.inf)
+        return self._costs[state]
 
     def regions(self, text: str) -> dict[str, float]:
         """Whose plate a text can be: region code -> probability, likeliest first; empty if it fits no format.
@@ -96,16 +107,20 @@ class Formats:
             at = after
         totals: dict[str, float] = defaultdict(float)
         for (node, region), p in at.items():
-            if nodes[node].ends:
+            if nodes[node].cost < math.inf:
                 totals[region] += p
         whole = sum(totals.values())
         return {code: p / whole for code, p in sorted(totals.items(), key=lambda item: -item[1])}
 
-    def _add(self, region: Region, boxes: Sequence[TextBox]) -> int:
-        """Nodes of one layout, from its end; gives the first. What goes on alike is one node: patterns differ more in
-        how they begin."""
-        after = self._shared(())
-        self._nodes[after].ends = True
+    def _add(self, region: Region, boxes: Sequence[TextBox], share: float) -> int:
+        """Nodes of one layout, which has this share in its region, from its end; gives the first. What goes on alike is
+        one node: patterns differ more in how they begin."""
+        # Patterns that differ in gaps and separators alone are one format.
+        shapes = [{tuple(slots(region, pattern)) for pattern in box.patterns} for box in boxes]
+        each = share / math.prod(map(len, shapes))
+        halves = round(2 * max(0.0, math.log(COMMON / each)))
+        after = self._shared(("end", halves))
+        self._nodes[after].cost = halves / 2
         for box in reversed(boxes):
             start = self._new()
             for pattern in box.patterns:
@@ -139,7 +154,7 @@ class Formats:
     def _count_left(self, number: int) -> int:
         node = self._nodes[number]
         if not node.left:
-            node.left = int(node.ends)
+            node.left = int(node.cost < math.inf)
             for n in {n for into in node.next.values() for n, _ in into}:
                 node.left |= self._count_left(n) << 1
         return node.left

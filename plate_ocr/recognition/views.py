@@ -6,6 +6,7 @@ the views vote (test-time augmentation).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import cv2
@@ -13,11 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plate_ocr.detection import Detector, rectify
+from plate_ocr.recognition.alignment import text_log_p
 from plate_ocr.recognition.decoder import Text
 
 Picture = NDArray[np.uint8]
 
 _NEARER, _FARTHER = 1.11, 0.9
+
+UNHEARD = 0.003
+"""What a view adds to the probability of each text, so that one which cannot read the plate has no veto."""
 
 
 def other_views(crop: Picture, *, detector: Detector | None) -> list[Picture]:
@@ -39,9 +44,19 @@ def _zoomed(crop: Picture, zoom: float) -> Picture:
 
 
 def vote(texts: Sequence[Text]) -> tuple[tuple[int, ...], float]:
-    """The classes with the largest sum of probabilities over the views of a crop, and the mean over all views."""
-    sums: dict[tuple[int, ...], float] = {}
-    for text in texts:
-        sums[text.classes] = sums.get(text.classes, 0.0) + text.confidence
-    best = max(sums, key=lambda classes: sums[classes])
-    return best, sums[best] / len(texts)
+    """Of the texts that views of a crop say, the classes with the largest product of probabilities over all views, and
+    the mean of these.
+
+    The product, or logarithmic opinion pool (Genest and Zidek, "Combining Probability Distributions", 1986), keeps a
+    view that misses a character from outvoting those that see it: to them its text is all but impossible.
+    """
+    if len(texts) == 1:
+        return texts[0].classes, texts[0].confidence
+    pool = {
+        classes: [
+            text.confidence if text.classes == classes else math.exp(text_log_p(text.log_p, classes)) for text in texts
+        ]
+        for classes in dict.fromkeys(text.classes for text in texts)
+    }
+    best = max(pool, key=lambda classes: sum(math.log(p + UNHEARD) for p in pool[classes]))
+    return best, min(1.0, sum(pool[best]) / len(texts))

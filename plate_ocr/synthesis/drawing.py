@@ -194,6 +194,11 @@ def _decorate(
                 tuple(rng.uniform(0, 255, 3).tolist()),
                 -1,
             )
+            if rng.random() < entry.get("number", 0.0):
+                # A month, or a day: nothing of the plate's text.
+                at = (x + 0.2 * w, y + 0.25 * h, 0.6 * w, 0.5 * h)
+                box = TextBox(tuple(v / scale for v in at), (), False, 1)  # type: ignore[arg-type]
+                _words(canvas, str(rng.integers(1, 32)), box, pen, scale, rng.uniform(0, 60, 3).astype(np.float32), rng)
     for entry in decor.get("seals", ()):
         if happens(entry):
             centre = (round(entry["at"][0] * scale), round(entry["at"][1] * scale))

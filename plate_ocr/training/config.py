@@ -83,9 +83,10 @@ class TrainConfig(RunConfig):
     the corners of their plates) beside these, that the reader is to answer with nothing.
     `teacher` names a reader that reads the training crops first: `permute` is the share of real crops whose characters
     change places, where it told them apart; labels that it contradicts with a confidence of at least `distrust` are
-    left out. Of weights that the run starts from, the first `freeze` convolutions stay as they are. The run stops after
-    `patience` epochs without a better dev score, and keeps the "best" weights or the "last". With `mixed_precision`,
-    the network computes in 16 bits where that is safe.
+    left out; `straighten` is the share of real crops that are seen as the shipped detector cuts their plates out, where
+    it finds them whole. Of weights that the run starts from, the first `freeze` convolutions stay as they are. The run
+    stops after `patience` epochs without a better dev score, and keeps the "best" weights or the "last". With
+    `mixed_precision`, the network computes in 16 bits where that is safe.
     """
 
     labels: tuple[str, ...] = ()
@@ -98,6 +99,7 @@ class TrainConfig(RunConfig):
     teacher: str = ""
     permute: float = 0.0
     distrust: float = 0.0
+    straighten: float = 0.0
     freeze: int = 0
     patience: int = 10
     keep: str = "best"
@@ -113,12 +115,14 @@ class TrainConfig(RunConfig):
             raise ConfigError(f"synthetic is a share from 0 to 1, not {self.synthetic}")
         if not 0 <= self.dev_fraction < 1:
             raise ConfigError(f"dev_fraction is a share from 0 to below 1, not {self.dev_fraction}")
-        if not 0 <= self.permute <= 1 or not 0 <= self.distrust <= 1:
-            raise ConfigError("permute and distrust are shares from 0 to 1")
+        if not all(0 <= share <= 1 for share in (self.permute, self.distrust, self.straighten)):
+            raise ConfigError("permute, distrust and straighten are shares from 0 to 1")
         if not 0 <= self.nothing < 1:
             raise ConfigError(f"nothing is a share from 0 to below 1, not {self.nothing}")
-        if (self.permute or self.distrust) and not self.teacher:
-            raise ConfigError("permute and distrust need a teacher: the reader that says where characters stand")
+        if (self.permute or self.distrust or self.straighten) and not self.teacher:
+            raise ConfigError(
+                "permute, distrust and straighten need a teacher: the reader that says where characters stand"
+            )
         if not 0 <= self.freeze <= len(self.architecture.channels):
             raise ConfigError(f"freeze is a number of convolutions up to {len(self.architecture.channels)}")
         if self.freeze and not self.start:

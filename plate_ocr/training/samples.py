@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from plate_ocr.detection import rectify
 from plate_ocr.labels import Label, LabelError, read_labels, read_photos
 from plate_ocr.photos import PhotoError, load
 from plate_ocr.recognition.alphabet import LONGEST, Alphabet, steps_needed
@@ -125,7 +126,13 @@ class Samples:
         self._cache: dict[int, NDArray[np.uint8]] = {}
         self._lesson = Lesson()
         if config.teacher:
-            self._lesson = consult(config.teacher, self._labels, distrust=config.distrust, permute=bool(config.permute))
+            self._lesson = consult(
+                config.teacher,
+                self._labels,
+                distrust=config.distrust,
+                permute=bool(config.permute),
+                straighten=bool(config.straighten),
+            )
         # The square root lets a large source count for more than a small one, without drowning it.
         counts = Counter(label.source for label in labels)
         share = np.array([counts[label.source] ** -0.5 for label in labels])
@@ -164,8 +171,10 @@ class Samples:
                 place = int(rng.choice(len(self._labels), p=self._share))
                 crop, text = self._open(place), self._labels[place].text
                 region = self._labels[place].region
-                slots = self._lesson.slots.get(place)
-                if slots and rng.random() < self._config.permute:
+                slots, corners = self._lesson.slots.get(place), self._lesson.corners.get(place)
+                if corners and rng.random() < self._config.straighten:
+                    crop = rectify(crop, corners)
+                elif slots and rng.random() < self._config.permute:
                     crop, text = self._lesson.bank.permute(self._labels[place].source, crop, text, slots, rng)
                 crop = self._augment(crop)
             yield Sample(fit(crop, self._size), text, region, crop.shape[1] / crop.shape[0])
