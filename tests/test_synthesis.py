@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from plate_ocr.cli import main
 from plate_ocr.recognition.alphabet import Alphabet, normalize
@@ -138,6 +139,47 @@ def test_a_bolder_pen_has_more_ink(library: FontLibrary) -> None:
     font = library.for_text(REGIONS[0].fonts)[0]
     inks = [float((library.mask(font, "8", weight=weight) > 128).mean()) for weight in (-2, 0, 3)]
     assert inks == sorted(inks)
+
+
+def test_a_layout_may_have_a_bar_for_its_1_and_wider_characters(tmp_path: Path, library: FontLibrary) -> None:
+    plain = MINIMAL.replace("{town}-##", "11")
+
+    def ink(text: str) -> NDArray[np.bool_]:
+        """Dark pixels of 12 plates, one below the other."""
+        (tmp_path / "qq.yaml").write_text(text)
+        region = load_region(tmp_path / "qq.yaml")
+        drawn = [draw_plate(region, library, np.random.default_rng(i)).picture for i in range(12)]
+        return np.vstack(drawn).max(axis=2) < 90
+
+    def in_bars(found: NDArray[np.bool_]) -> int:
+        """Pieces of ink that fill the box about them."""
+        _, _, stats, _ = cv2.connectedComponentsWithStats(found.astype(np.uint8))
+        return int(sum(area > 0.9 * width * height and area > 100 for *_, width, height, area in stats[1:]))
+
+    barred = plain.replace("size: [520, 110]", "size: [520, 110]\n    bar: 1.0")
+    assert in_bars(ink(barred)) >= 20 > 8 > in_bars(ink(plain))
+    wide = plain.replace("]}", "], wide: 2.5}").replace("{town: [AB], wide: 2.5}", "{town: [AB]}")
+    assert ink(wide).sum() > 1.2 * ink(plain).sum()
+
+
+def test_a_sticker_may_show_a_number_that_is_none_of_the_text(tmp_path: Path, library: FontLibrary) -> None:
+    def dark(number: float) -> int:
+        """Dark pixels within the stickers of 20 plates."""
+        sticker = f"stickers: [{{at: [10, 20, 60, 70], number: {number}}}]"
+        (tmp_path / "qq.yaml").write_text(
+            MINIMAL.replace("    texts", f"    {sticker}\n    texts").replace("[20, 20, 480", "[90, 20, 410")
+        )
+        region = load_region(tmp_path / "qq.yaml")
+        total = 0
+        for i in range(20):
+            plate = draw_plate(region, library, np.random.default_rng(i))
+            assert len(plate.text) == 4
+            height, width = plate.picture.shape[:2]
+            part = plate.picture[height * 35 // 110 : height * 75 // 110, width * 22 // 520 : width * 58 // 520]
+            total += int((part.max(axis=2) < 60).sum())
+        return total
+
+    assert dark(1.0) > dark(0.0) + 500
 
 
 def test_a_region_is_one_file_and_no_code(tmp_path: Path, library: FontLibrary) -> None:

@@ -271,6 +271,25 @@ def test_a_teacher_finds_characters_and_doubts_wrong_labels() -> None:
     assert set(lesson.slots) <= set(range(len(right)))
     assert len(lesson.slots) >= len(right) // 3
     assert len(lesson.bank) >= 3 * len(lesson.slots)
+    assert not lesson.corners
+
+
+def test_crops_are_seen_as_the_detector_cuts_them_out_where_that_is_the_whole_plate() -> None:
+    from plate_ocr.labels import read_labels
+    from plate_ocr.training.teacher import consult
+    from tests.conftest import SAMPLE
+
+    labels = read_labels(SAMPLE / "crops" / "labels.csv")
+    strangers = [Label(label.path, "ABCDEFGHIJ") for label in labels[:10]]
+    lesson = consult("reader", [*labels, *strangers], distrust=0.0, straighten=True)
+    assert len(labels) // 2 < len(lesson.corners) <= len(labels)
+    assert max(lesson.corners) < len(labels), "of another text than the label's, the plate may be a part"
+    config = tiny_config(SAMPLE / "crops" / "labels.csv", splits=(), dev_splits=(), alphabet="")
+    rows, _ = split_labels(config)
+    plain, _ = Samples(config, rows).batch(0, 0)
+    straight = dataclasses.replace(config, teacher="reader", straighten=1.0)
+    seen, _ = Samples(straight, rows).batch(0, 0)
+    assert (plain != seen).any()
 
 
 def test_permuted_crops_and_photographed_backgrounds_reach_the_batches(tmp_path: Path) -> None:

@@ -30,11 +30,14 @@ class DrawnPlate:
     lines: int
 
 
+BAR: Mask = np.full((48, 10), 255, np.uint8)
+
+
 @dataclass(frozen=True)
 class Pen:
     """The glyphs of one plate: a font, a set of drawn characters that goes before it, which font of another script goes
     with it (0 to 1), how much bolder (above 0) or lighter its strokes are, in pixels of a cached glyph, and whether O
-    and 0, I and 1 look the same, as "letters" or as "digits"."""
+    and 0, I and 1 look the same, as "letters" or as "digits". With `bar`, the 1 is a plain bar."""
 
     library: FontLibrary
     font: str
@@ -42,9 +45,12 @@ class Pen:
     companion: float = 0.0
     weight: int = 0
     twins: str = ""
+    bar: bool = False
 
     def mask(self, character: str) -> Mask:
         """Coverage of one character, or of a word of joined script."""
+        if self.bar and character == "1":
+            return BAR
         if self.twins and character in TWINS:
             character = TWINS[character][self.twins == "digits"]
         found = self.glyphs.get(character)
@@ -71,6 +77,7 @@ def draw_plate(
         companion=int(rng.integers(12)) / 12,
         twins=_twins(layout, rng),
         weight=int(rng.choice((-2, -1, 0, 1, 2, 3), p=(0.08, 0.12, 0.5, 0.12, 0.1, 0.08))),
+        bar=layout.bar > 0 and rng.random() < layout.bar,
     )
     _decorate(canvas, layout, paint, region, pen, scale, rng)
 
@@ -261,6 +268,7 @@ def _write(ink: Mask, text: str, box: TextBox, pen: Pen, scale: float, rng: np.r
             _stamp(ink, pen.mask(character), x0, y0 + i * each, width, each * 0.92)
         return
     gap = height * rng.uniform(0.08, 0.22)
+    wide = rng.uniform(1.0, box.wide) if box.wide > 1 else 1.0
     pieces: list[tuple[Mask | None, float, float]] = []
     for character in UNITS.findall(text):
         if character.isspace():
@@ -271,7 +279,7 @@ def _write(ink: Mask, text: str, box: TextBox, pen: Pen, scale: float, rng: np.r
             mask = pen.mask(character)
             tall = height * (box.small if 0x2E00 < ord(character[0]) < 0xFB00 else 1.0)
             # One aspect for all from the glyph itself; a Q's tail or an accent must not shrink the letter.
-            pieces.append((mask, tall * mask.shape[1] / max(mask.shape[0], 1), tall))
+            pieces.append((mask, wide * tall * mask.shape[1] / max(mask.shape[0], 1), tall))
     total = sum(w for _, w, _ in pieces) + gap * (len(pieces) - 1)
     squeeze = min(width / total, rng.uniform(0.85, 1.25))
     x = x0 + (width - total * squeeze) * rng.uniform(0.3, 0.7)

@@ -54,17 +54,19 @@ class Paint:
 @dataclass(frozen=True)
 class TextBox:
     """Where one run of characters stands. `stack` sets them below each other; `small` is the height of Hangul and hanzi
-    relative to the digits."""
+    relative to the digits, `wide` how much wider than a font's the characters are at most."""
 
     at: Box
     patterns: tuple[str, ...]
     stack: bool
     small: float
+    wide: float = 1.0
 
 
 @dataclass(frozen=True)
 class Layout:
-    """One kind of plate: its size in millimetres, its colours, its decoration and its text boxes in reading order."""
+    """One kind of plate: its size in millimetres, its colours, its decoration and its text boxes in reading order;
+    `bar` is the chance that its 1 is a plain bar."""
 
     name: str
     weight: float
@@ -73,6 +75,7 @@ class Layout:
     texts: tuple[TextBox, ...]
     background: str
     decor: Mapping[str, Any]
+    bar: float = 0.0
 
     @property
     def lines(self) -> int:
@@ -222,7 +225,13 @@ def _layout(data: Mapping[str, Any], colours: Mapping[str, Any], alphabets: Mapp
                 if token[1] and token[1] not in alphabets:
                     raise ValueError(f"layout {data['name']!r}: pattern {pattern!r} names no alphabet of this file")
         texts.append(
-            TextBox((x, y, w, h), tuple(entry["patterns"]), bool(entry.get("stack")), float(entry.get("small", 1.0)))
+            TextBox(
+                (x, y, w, h),
+                tuple(entry["patterns"]),
+                bool(entry.get("stack")),
+                float(entry.get("small", 1.0)),
+                float(entry.get("wide", 1.0)),
+            )
         )
     decor = {
         key: data[key]
@@ -237,4 +246,5 @@ def _layout(data: Mapping[str, Any], colours: Mapping[str, Any], alphabets: Mapp
         texts=tuple(texts),
         background=data.get("background", "plain"),
         decor=decor,
+        bar=float(data.get("bar", 0.0)),
     )
