@@ -1,5 +1,5 @@
 #!/bin/sh
-# Trains the shipped reader: six runs, each from the weights of the one before. Give the folder with crops/labels.csv,
+# Trains the shipped reader: eight runs, each from the weights of the one before. Give the folder with crops/labels.csv,
 # scenes/labels.csv, scenes/plate_free.csv, fonts and glyphs.
 set -eu
 plates=${1:?give the folder of the plates}
@@ -18,6 +18,6 @@ done
 # no plate: pieces of photos from beside theirs.
 plate-ocr dataset label "$plates/scenes/labels.csv" "$plates/crops/labels.csv" --split train,unlabelled \
     --model runs/reader-4 --output runs/pseudo
-for run in 5 6; do
+for run in 5 6 7 8; do
     train "$run" runs/pseudo/labels.csv --scenes "$plates/scenes/labels.csv"
 done
