@@ -27,6 +27,10 @@ def open_and_end(_: int) -> StubReader:
     os._exit(7)
 
 
+def open_if_frugal(_: int) -> StubReader:
+    raise ModelError(f"{os.environ.get('MALLOC_ARENA_MAX')} {os.environ.get('MALLOC_MMAP_THRESHOLD_')}")
+
+
 def read(task: Task, names: list[str], *, most: int = 2, seconds: float = 60.0) -> list[Done]:
     with Workers(task, most=most, seconds=seconds) as workers:
         done = list(workers.read(Job(name) for name in names))
@@ -66,6 +70,17 @@ def test_an_error_that_nobody_foresaw_is_told_and_costs_one_photo() -> None:
     done = read(TASK, ["1.jpg", "raise.jpg", "2.jpg"])
     assert "ZeroDivisionError: by the stub" in done[1].plates[0].message
     assert all(p.status is not Status.UNREADABLE_PHOTO for one in (done[0], done[2]) for p in one.plates)
+
+
+def test_processes_that_read_give_memory_back_unless_the_environment_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("MALLOC_ARENA_MAX", raising=False)
+    monkeypatch.setenv("MALLOC_MMAP_THRESHOLD_", "5000000")
+    with pytest.raises(ModelError, match="1 5000000"):
+        read(Task(open_if_frugal), ["1.jpg"])
+    assert "MALLOC_ARENA_MAX" not in os.environ
+    assert os.environ["MALLOC_MMAP_THRESHOLD_"] == "5000000"
 
 
 def test_a_reader_that_cannot_be_opened_is_an_error_not_a_row() -> None:

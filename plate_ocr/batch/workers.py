@@ -22,6 +22,9 @@ from plate_ocr.photos import set_limits
 SECONDS = 60.0
 """How long a photo may take, unless told otherwise."""
 
+FRUGAL = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": str(1 << 20)}
+"""What reading processes find in their environment, unless it says otherwise."""
+
 _READY = "ready"
 
 
@@ -132,7 +135,7 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
         self._process: BaseProcess = context.Process(target=_work, args=(theirs, task), daemon=True)
-        with _deaf_to_interrupts():
+        with _deaf_to_interrupts(), _frugal():
             self._process.start()
         # The end of the pipe tells of the end of the process, if nobody else holds it.
         theirs.close()
@@ -199,6 +202,20 @@ def _deaf_to_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before if before is not None else signal.SIG_DFL)
+
+
+@contextmanager
+def _frugal() -> Iterator[None]:
+    """Processes started within give memory back: glibc, which reads this when a program begins, else keeps a heap for
+    each thread, and more and more of them in pieces, as photos of all sizes come and go."""
+    before = {name: os.environ.get(name) for name in FRUGAL}
+    os.environ.update({name: value for name, value in FRUGAL.items() if before[name] is None})
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
 
 
 def _work(pipe: Connection[Any, Any], task: Task) -> None:

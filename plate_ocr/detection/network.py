@@ -40,6 +40,8 @@ it: there the fine level's cells are a twelfth of the plate."""
 
 LENGTH = 96.0
 
+TOGETHER = 8
+"""Windows that go through the network at once; together they are smaller than a photo's first look."""
 
 Engine = Literal["onnxruntime", "opencv"]
 _Network = Callable[[NDArray[np.float32]], Sequence[NDArray[np.float32]]]
@@ -127,7 +129,9 @@ class NetworkDetector:
     def _refined(self, photo: Picture, found: list[tuple[Quads, float]]) -> list[tuple[Quads, float]]:
         """The same plates, each with the corners and a share of the score that a closer look at it gives."""
         windows, matrices = zip(*(window(photo, quad) for quad, _ in found), strict=True)
-        small, large = self._run(np.stack(windows))
+        # Some at a time: the network keeps the memory of its largest run.
+        runs = [self._run(np.stack(windows[i : i + TOGETHER])) for i in range(0, len(windows), TOGETHER)]
+        small, large = (np.concatenate(maps) for maps in zip(*runs, strict=True))
         refined = []
         for i, (quad, score) in enumerate(found):
             # The coarse level has nothing to say about plates of this size.

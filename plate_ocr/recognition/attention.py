@@ -214,6 +214,7 @@ class AttentionDecoder(Decoder):
 
     def read(self, crops: NDArray[np.float32]) -> list[Text]:
         """Crops (N, H, W, 1) float32 to N texts."""
+        self._tidy()
         encoded = self._network.encode(crops)
         written = write_greedily(self._network, encoded, self._longest)
         self.decoded += len(written)

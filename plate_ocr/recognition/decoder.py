@@ -32,6 +32,9 @@ letters, and those countries' formats are known."""
 LIKELY = math.log(0.5)
 """The log-probability at some step from which on a character is held to be there."""
 
+STEPS = 4000
+"""Steps between states of formats that are kept in memory: about those that 500 plates of all countries take."""
+
 LANGUAGE_WEIGHT = 0.1
 """How much a language model counts beside the network. From about 0.3 on it writes plates of its own."""
 
@@ -112,6 +115,7 @@ class Decoder:
 
     def __call__(self, logits: NDArray[np.float32]) -> list[Text]:
         """Logits (N, T, C) to N texts."""
+        self._tidy()
         log_p = log_softmax(logits)
         return [self._decode(first, row) for first, row in zip(best_paths(log_p), log_p, strict=True)]
 
@@ -133,6 +137,11 @@ class Decoder:
     def regions(self, text: str) -> dict[str, float]:
         """Whose plate a text can be, by its format: region -> probability, likeliest first."""
         return {} if self.settings.formats == "off" else self.formats.regions(text)
+
+    def _tidy(self) -> None:
+        """Between texts: a batch of a million photos must not fill the memory with the states of their formats."""
+        if self.settings.formats != "off":
+            self.formats.forget(beyond=STEPS)
 
     def _penalty(self, log_p: NDArray[np.float32]) -> float:
         """Nats that a text of these log-probabilities (T, C) pays for fitting no format."""

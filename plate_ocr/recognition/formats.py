@@ -57,13 +57,20 @@ class Formats:
         for layout in layouts:
             for character, into in self._nodes[layout.node].next.items():
                 self._first[character] += [_Layout(n, layout.region, layout.share * share) for n, share in into]
+        self._start = frozenset(layout.node for layout in layouts)
+        self.start = 1
+        self.forget()
+
+    def forget(self, beyond: int = 0) -> None:
+        """Forget the states that were gone through, if there are more than `beyond` steps between them: each new text
+        brings some. States that were given before mean nothing any more."""
+        if beyond and len(self._steps) <= beyond:
+            return
         # State 0 is dead; state 1 the start. A state is a set of nodes.
-        start = frozenset(layout.node for layout in layouts)
-        self._states: list[frozenset[int]] = [frozenset(), start]
+        self._states: list[frozenset[int]] = [frozenset(), self._start]
         self._numbers = {state: number for number, state in enumerate(self._states)}
         self._steps: dict[tuple[int, int], int] = {}
         self._costs: dict[int, float] = {}
-        self.start = 1
 
     def step(self, state: int, cls: int) -> int:
         """The state after one more character; 0 when no format goes on so."""

@@ -29,6 +29,9 @@ HOPELESS, DOUBT = 0.005, 0.8
 """A crop is looked at again if the probability of its text lies between these. Below the first it is mostly no plate,
 and other views make none of it."""
 
+TOGETHER = 32
+"""Crops that go through the network at once: more are no faster, and it keeps the memory of its largest run."""
+
 BELIEVED = 0.1
 """Of a text less likely than this, each character is told as certain as the whole: to weigh them costs as much as to
 read a crop, and nobody relies on them."""
@@ -132,7 +135,8 @@ class Recognizer:
 
     def look(self, crops: Sequence[NDArray[np.uint8]]) -> list[Text]:
         """What one look at each crop says, with the network's probabilities at every step."""
-        return self._look(prepare(crops, self.files.size)) if crops else []
+        parts = (crops[i : i + TOGETHER] for i in range(0, len(crops), TOGETHER))
+        return [text for part in parts for text in self._look(prepare(part, self.files.size))]
 
     def _agreed(self, texts: Sequence[Text]) -> Reading:
         """What the views of one crop say together; the first is the crop itself."""
