@@ -26,6 +26,7 @@ from tests.test_training import TINY, tiny_config
 pytestmark = pytest.mark.train
 
 
+@pytest.mark.usefixtures("eagerly")
 @pytest.mark.parametrize(
     ("shape", "settings"),
     [

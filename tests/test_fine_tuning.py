@@ -142,6 +142,7 @@ def test_the_preset_for_few_crops_gives_way_to_flags(tmp_path: Path) -> None:
         reader_config(tmp_path, None, given, preset="smal")
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_the_preset_trains_and_holds_the_first_convolutions(tmp_path: Path) -> None:
     command = ["train", str(SAMPLE / "crops" / "labels.csv"), "--preset", "small", "-o", str(tmp_path / "run")]
     result = CliRunner().invoke(main, [*command, "--epochs", "1", "--steps", "2", "--batch", "4", "--workers", "0"])
