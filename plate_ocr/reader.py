@@ -86,8 +86,8 @@ class PlateReader:
             self._detector = make_detector(detector, threads=1) if isinstance(detector, str | Path) else detector
         self._recognizer = Recognizer(model, threads=threads, decoding=decoding, looks=looks, straighten=crops)
         self._min_confidence = min_confidence
-        # One for the reader's life: threads that come and go with each call leave the allocator in pieces.
-        self._pool = ThreadPoolExecutor(self._threads)
+        self._pool: ThreadPoolExecutor | None = None
+        self._process = 0
 
     def read(self, photo: Photo) -> list[Plate]:
         """The plates of one photo, best first: always at least one `Plate`, whose status tells what became of it."""
@@ -99,12 +99,12 @@ class PlateReader:
 
         No photo is left out: one that holds no plate or cannot be opened gives one `Plate` with that status.
         """
-        numbered = enumerate(photos)
+        pool, numbered = self._finders(), enumerate(photos)
         ahead: deque[tuple[str, Future[_Found]]] = deque()
         try:
             while True:
                 for number, photo in islice(numbered, 2 * batch - len(ahead)):
-                    ahead.append((_name(photo, number), self._pool.submit(self._find, photo)))
+                    ahead.append((_name(photo, number), pool.submit(self._find, photo)))
                 if not ahead:
                     return
                 chunk = [ahead.popleft() for _ in range(min(batch, len(ahead)))]
@@ -112,6 +112,13 @@ class PlateReader:
         finally:
             for _, found in ahead:
                 found.cancel()
+
+    def _finders(self) -> ThreadPoolExecutor:
+        """The threads that search: the same for every call, since those that come and go leave the memory in pieces. A
+        fork takes none of them along, and waiting for them would never end: a child starts its own."""
+        if self._pool is None or self._process != os.getpid():
+            self._pool, self._process = ThreadPoolExecutor(self._threads), os.getpid()
+        return self._pool
 
     def _find(self, photo: Photo) -> _Found:
         """Where the plates of a photo are, and what they look like; or why that cannot be said."""

@@ -346,13 +346,15 @@ def test_the_beam_finds_what_keras_decoder_finds() -> None:
 
 
 def test_memory_of_formats_does_not_grow_with_the_plates_that_were_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("plate_ocr.recognition.decoder.STEPS", 300)
     rng = np.random.default_rng(0)
-    decoder, fresh = Decoder(ALPHABET), Decoder(ALPHABET)
+    decoder, keeps = Decoder(ALPHABET), Decoder(ALPHABET)
     for _ in range(60):
         plate = "".join(rng.choice(list("ABCDEFGHJKLMNPRSTUVWXYZ"), 3)) + "".join(rng.choice(list("0123456789"), 3))
         logits = spelled(*({c: 0.6, "8": 0.2} for c in plate))
-        assert decoder(logits[None])[0].classes == fresh(logits[None])[0].classes
-        fresh.formats.forget()
-        assert len(decoder.formats._steps) < 1000
+        monkeypatch.setattr("plate_ocr.recognition.formats.KEPT", 10**6)
+        expected = keeps(logits[None])[0].classes
+        monkeypatch.setattr("plate_ocr.recognition.formats.KEPT", 50)
+        assert decoder(logits[None])[0].classes == expected
+        assert len(decoder.formats) < 150
+    assert len(keeps.formats) > 200, "or nothing would have been forgotten"
     assert decoder.formats.regions("12가3456") == {"KR": 1.0}

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
 import threading
+import time
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -81,6 +86,22 @@ def test_photos_are_searched_in_other_threads_in_order_and_a_failure_is_not_swal
 
     with pytest.raises(RuntimeError, match="out of order"):
         list(PlateReader(detector=Broken()).read_many(photos))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing forks there")
+def test_a_reader_that_has_read_reads_on_in_a_forked_process() -> None:
+    reader = PlateReader(detector=Says([]), threads=1)
+    photo = np.full((40, 60, 3), 90, np.uint8)
+    assert len(list(reader.read_many([photo]))) == 1
+    time.sleep(0.2)  # until the thread that searched is idle again
+    with warnings.catch_warnings():
+        # Python warns of any fork beside threads; that it works all the same is what is tested.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        child = os.fork()
+    if child == 0:
+        signal.alarm(30)
+        os._exit(len(list(reader.read_many([photo]))) != 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, "or it waits for threads that it does not have"
 
 
 @pytest.mark.parametrize("turns", [1, 3])

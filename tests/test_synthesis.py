@@ -77,6 +77,8 @@ def test_korea_has_the_plates_of_trucks_and_old_two_line_ones() -> None:
         (("[20, 20, 480, 70]", "[20, 20, 700, 70]"), "leaves the plate"),
         (("#ffffff", "white"), "not a colour"),
         (("    size: [520, 110]\n", ""), "size"),
+        (("region: QQ", "region: QQ\nletter: ABC"), "unknown key 'letter'"),
+        (("    colours:", "    border: {inset: 4, number: 1}\n    colours:"), "unknown key 'number'"),
         (("region: QQ", "region: ["), "not a YAML"),
         ((MINIMAL, "just text"), "a mapping"),
     ],

@@ -274,7 +274,9 @@ def test_a_teacher_finds_characters_and_doubts_wrong_labels() -> None:
     assert not lesson.corners
 
 
-def test_crops_are_seen_as_the_detector_cuts_them_out_where_that_is_the_whole_plate() -> None:
+def test_crops_are_seen_as_the_detector_cuts_them_out_where_that_is_the_whole_plate(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     from plate_ocr.labels import read_labels
     from plate_ocr.training.teacher import consult
     from tests.conftest import SAMPLE
@@ -286,10 +288,13 @@ def test_crops_are_seen_as_the_detector_cuts_them_out_where_that_is_the_whole_pl
     assert max(lesson.corners) < len(labels), "of another text than the label's, the plate may be a part"
     config = tiny_config(SAMPLE / "crops" / "labels.csv", splits=(), dev_splits=(), alphabet="")
     rows, _ = split_labels(config)
-    plain, _ = Samples(config, rows).batch(0, 0)
-    straight = dataclasses.replace(config, teacher="reader", straighten=1.0)
-    seen, _ = Samples(straight, rows).batch(0, 0)
-    assert (plain != seen).any()
+    cut = []
+    monkeypatch.setattr("plate_ocr.training.samples.rectify", lambda crop, corners: cut.append(corners) or crop)
+    for share, least, most in ((0.0, 0, 0), (1.0, config.batch // 2, config.batch)):
+        cut.clear()
+        Samples(dataclasses.replace(config, teacher="reader", straighten=share), rows).batch(0, 0)
+        assert least <= len(cut) <= most
+        assert set(cut) <= set(lesson.corners.values())
 
 
 def test_permuted_crops_and_photographed_backgrounds_reach_the_batches(tmp_path: Path) -> None:

@@ -96,10 +96,9 @@ def beam_search(
 
     With a `grammar`, prefixes that fit no format rank lower by `penalty` (in nats) while the search runs, not after it,
     so that a fitting text is not crowded out; an infinite penalty lets fitting texts alone pass. A text that fits ranks
-    lower by what the grammar says it costs, at most by the penalty. A `prior` counts
-    `weight` times beside the network (shallow fusion; Gulcehre et al., "On Using Monolingual Corpora in Neural Machine
-    Translation", 2015). Nothing is a text too, and no plate: it pays no penalty and has no score. A candidate's `log_p`
-    is the network's own in any case.
+    lower by what the grammar says it costs, at most by the penalty. A `prior` counts `weight` times beside the network
+    (shallow fusion; Gulcehre et al., "On Using Monolingual Corpora in Neural Machine Translation", 2015). Nothing is a
+    text too, and no plate: it pays no penalty and has no score. A candidate's `log_p` is the network's own in any case.
     """
     likely = log_p > (math.log(least) if least > 0 else _NEVER)
     likely[:, BLANK] = False

@@ -32,9 +32,6 @@ letters, and those countries' formats are known."""
 LIKELY = math.log(0.5)
 """The log-probability at some step from which on a character is held to be there."""
 
-STEPS = 4000
-"""Steps between states of formats that are kept in memory: about those that 500 plates of all countries take."""
-
 LANGUAGE_WEIGHT = 0.1
 """How much a language model counts beside the network. From about 0.3 on it writes plates of its own."""
 
@@ -141,7 +138,7 @@ class Decoder:
     def _tidy(self) -> None:
         """Between texts: a batch of a million photos must not fill the memory with the states of their formats."""
         if self.settings.formats != "off":
-            self.formats.forget(beyond=STEPS)
+            self.formats.tidy()
 
     def _penalty(self, log_p: NDArray[np.float32]) -> float:
         """Nats that a text of these log-probabilities (T, C) pays for fitting no format."""

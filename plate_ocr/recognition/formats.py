@@ -14,6 +14,9 @@ COMMON = 0.05
 """The share of a region's plates from which on a format is common. What fits only rarer ones, such as the 26 groupings
 that somewhere in Europe are a plate, may as well be another text that was misread."""
 
+KEPT = 4000
+"""Steps between states that are kept: about those that 500 plates of all countries take."""
+
 
 @dataclass
 class _Node:
@@ -59,13 +62,19 @@ class Formats:
                 self._first[character] += [_Layout(n, layout.region, layout.share * share) for n, share in into]
         self._start = frozenset(layout.node for layout in layouts)
         self.start = 1
-        self.forget()
+        self._forget()
 
-    def forget(self, beyond: int = 0) -> None:
-        """Forget the states that were gone through, if there are more than `beyond` steps between them: each new text
-        brings some. States that were given before mean nothing any more."""
-        if beyond and len(self._steps) <= beyond:
-            return
+    def __len__(self) -> int:
+        """Steps between states that are held in memory."""
+        return len(self._steps)
+
+    def tidy(self) -> None:
+        """Forget the states that were gone through if there are more than KEPT steps between them: each new text brings
+        some. To be called between texts: a state that was given before may mean another one then."""
+        if len(self) > KEPT:
+            self._forget()
+
+    def _forget(self) -> None:
         # State 0 is dead; state 1 the start. A state is a set of nodes.
         self._states: list[frozenset[int]] = [frozenset(), self._start]
         self._numbers = {state: number for number, state in enumerate(self._states)}

@@ -31,6 +31,7 @@ class DrawnPlate:
 
 
 BAR: Mask = np.full((48, 10), 255, np.uint8)
+"""The 1 of old Korean plates and of some others: no flag, no foot."""
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,21 @@ LARGEST = 1 << 16
 """Characters of a region's file; those that are shipped have a tenth."""
 
 SEPARATORS = "-·.:"
+
+_KEYS = {
+    "file": "region name fonts glyphs alphabets letters reads colours layouts",
+    "layouts": "name weight size colours background bar texts border bolts strip band seals stickers rules words",
+    "colours": "plate ink weight",
+    "texts": "at patterns stack small wide",
+    "border": "inset width radius colour chance",
+    "strip": "width colour text chance right",
+    "band": "height colour text chance",
+    "seals": "at radius chance",
+    "stickers": "at chance number",
+    "words": "at text stack chance",
+}
+"""What each part of a region's file may say. Anything else is a slip, and would be drawn as if it were not there."""
+
 _TOKEN = re.compile(r"\{(\w+)\}|(.)")
 _DIGITS = "0123456789"
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -191,9 +206,17 @@ def load_region(path: Path) -> Region:
         raise RegionError(f"{path}: {error}") from None
 
 
+def _check_keys(part: str, *entries: Mapping[str, Any]) -> None:
+    for entry in entries:
+        if unknown := entry.keys() - set(_KEYS[part].split()):
+            raise ValueError(f"{part}: unknown key {sorted(map(str, unknown))[0]!r}; known are {_KEYS[part]}")
+
+
 def _region(data: Mapping[str, Any]) -> Region:
     if not isinstance(data, dict):
         raise ValueError("a region file is a mapping with the keys region, name, fonts and layouts")
+    _check_keys("file", data)
+    _check_keys("layouts", *data["layouts"])
     alphabets = {name: tuple(map(str, entries)) for name, entries in data.get("alphabets", {}).items()}
     colours = data.get("colours", {})
     layouts = tuple(_layout(entry, colours, alphabets) for entry in data["layouts"])
@@ -214,8 +237,10 @@ def _layout(data: Mapping[str, Any], colours: Mapping[str, Any], alphabets: Mapp
     paints = []
     for entry in data["colours"]:
         paint = colours[entry] if isinstance(entry, str) else entry
+        _check_keys("colours", paint)
         paints.append(Paint(parse_colour(paint["plate"]), parse_colour(paint["ink"]), float(paint.get("weight", 1))))
     texts = []
+    _check_keys("texts", *data["texts"])
     for entry in data["texts"]:
         x, y, w, h = map(float, entry["at"])
         if x < 0 or y < 0 or x + w > width or y + h > height:
@@ -238,6 +263,8 @@ def _layout(data: Mapping[str, Any], colours: Mapping[str, Any], alphabets: Mapp
         for key in ("border", "bolts", "strip", "band", "seals", "stickers", "rules", "words")
         if key in data
     }
+    for part in decor.keys() & _KEYS.keys():
+        _check_keys(part, *([decor[part]] if isinstance(decor[part], dict) else decor[part]))
     return Layout(
         name=data["name"],
         weight=float(data.get("weight", 1)),
