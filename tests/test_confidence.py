@@ -54,11 +54,15 @@ def test_the_command_stores_curves_that_readings_then_follow(tmp_path: Path) -> 
     shutil.copytree(shipped() / "reader", model)
     rows = read_labels(SAMPLE / "crops" / "labels.csv")
     table = write_labels(tmp_path, [(str(row.path.resolve()), row.text, "", "x") for row in rows] * 2)
+    settings = {"labels": [str(table)], "splits": ["x"], "architecture": {"residual": [0, 0, 1, 1, 1, 1]}}
+    (model / "config.json").write_text(json.dumps(settings))
     result = CliRunner().invoke(main, ["calibrate", str(table), "--model", str(model), "--bins", "2"])
     assert result.exit_code == 0, result.output
     assert "holds the curves" in result.output
     tolerated = json.loads((model / "reader.json").read_text())["thresholds"]
     assert list(tolerated.values()) == sorted(tolerated.values()), "the stricter, the higher"
+    card = (model / "card.md").read_text(encoding="utf-8")
+    assert f"| {float(next(iter(tolerated))):.1%} | {next(iter(tolerated.values())):.3f} |" in card
     curves = json.loads((model / "reader.json").read_text())["calibration"]
     assert curves
     crops = [load(row.path) for row in rows]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import json
 import shutil
@@ -24,8 +25,10 @@ from plate_ocr.model_store import ModelError, open_reader
 from plate_ocr.recognition.alphabet import Alphabet
 from plate_ocr.recognition.ctc import greedy
 from plate_ocr.recognition.preprocess import prepare
+from plate_ocr.synthesis.region import available
 from plate_ocr.training.config import Architecture, TrainConfig
 from plate_ocr.training.run_config import ConfigError
+from plate_ocr.training.samples import rehearsed
 from plate_ocr.training.settings import reader_config
 from plate_ocr.training.weights import architecture_of, load_reader, take_weights
 from tests.test_training import TINY
@@ -148,6 +151,12 @@ def test_the_preset_trains_and_holds_the_first_convolutions(tmp_path: Path) -> N
     result = CliRunner().invoke(main, [*command, "--epochs", "1", "--steps", "2", "--batch", "4", "--workers", "0"])
     assert result.exit_code == 0, result.output
     assert "fixed)" in result.output
+    assert "drawn plates of other regions, before: loss" in result.output
+    with (tmp_path / "run" / "history.csv").open() as stream:
+        (row,) = csv.DictReader(stream)
+    # The shipped reader knows those plates, and two batches at the start of the warm-up leave that as it is.
+    assert 0 < float(row["others_loss"]) < 10
+    assert float(row["others_plate_accuracy"]) > 0.4
     before, after = load_reader(open_reader("reader")), load_reader(open_reader(tmp_path / "run"))
     for layer in before.layers:
         same = all(map(np.array_equal, layer.get_weights(), after.get_layer(layer.name).get_weights()))
@@ -155,7 +164,20 @@ def test_the_preset_trains_and_holds_the_first_convolutions(tmp_path: Path) -> N
         assert same == (early or not layer.get_weights()), layer.name
 
 
+def test_a_share_of_the_drawn_plates_is_of_the_other_regions() -> None:
+    config = TrainConfig(synthetic=1, regions=(("kr", 3.0), ("US", 1.0)), rehearse=0.2)
+    drawn = rehearsed(config)
+    assert (drawn["kr"], drawn["US"]) == pytest.approx((0.6, 0.2))
+    assert sum(drawn.values()) == pytest.approx(1)
+    assert len(drawn) == len(available())
+    assert drawn["de"] == drawn["world"] > 0
+    assert set(rehearsed(dataclasses.replace(config, rehearse=0.0))) == {"kr", "US"}
+    assert rehearsed(dataclasses.replace(config, regions=())) == {}
+
+
 def test_settings_to_start_from_are_checked() -> None:
+    with pytest.raises(ConfigError, match="rehearse"):
+        TrainConfig(synthetic=1, rehearse=1.0)
     with pytest.raises(ConfigError, match="--from"):
         TrainConfig(synthetic=1, freeze=2)
     with pytest.raises(ConfigError, match="up to 6"):

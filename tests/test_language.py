@@ -34,7 +34,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "-o",
         str(run / "model"),
         "--epochs",
-        "150",
+        "60",
+        "--learning-rate",
+        "0.01",
         "--units",
         "32",
     ]

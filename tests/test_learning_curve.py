@@ -134,6 +134,7 @@ def run_curve(*arguments: str | Path) -> Result:
     return CliRunner().invoke(main, ["learning-curve", *map(str, arguments), "--workers", "0"])
 
 
+@pytest.mark.usefixtures("eagerly")
 def test_a_curve_of_a_run_that_has_ended_trains_the_smaller_parts_and_goes_on_where_it_stopped(
     tiny_crops: Path, tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

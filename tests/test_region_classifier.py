@@ -80,6 +80,7 @@ def test_namings_are_counted() -> None:
 
 
 @pytest.mark.train
+@pytest.mark.usefixtures("eagerly")
 def test_a_run_resumes_exports_and_is_used(tiny_crops: Path, tmp_path: Path) -> None:
     pytest.importorskip("tensorflow", reason="training needs the train extra")
     pytest.importorskip("albumentations", reason="training needs the train extra")

@@ -21,7 +21,7 @@ from plate_ocr.training.run_config import ConfigError
 from plate_ocr.training.run_folder import RunError, append_row, save_atomically, save_state
 from tests.test_training import tiny_config
 
-pytestmark = pytest.mark.train
+pytestmark = [pytest.mark.train, pytest.mark.usefixtures("eagerly")]
 
 FULL = Path("/dev/full")
 """A file in which nothing finds room."""

@@ -33,6 +33,8 @@ def calibrate(labels: tuple[Path, ...], split: str, model: Path, bins: int) -> N
     from plate_ocr.labels import LabelError, read_labels
     from plate_ocr.recognition.confidence import STAGES, Confidence, fit_curve
     from plate_ocr.recognition.recognizer import Recognizer
+    from plate_ocr.training.card import write_card
+    from plate_ocr.training.run_folder import CONFIG
 
     rows = [row for table in labels for row in read_labels(table, comma_names(split) or None) if row.text]
     recognizer = Recognizer(model, confidence=Confidence())
@@ -59,3 +61,5 @@ def calibrate(labels: tuple[Path, ...], split: str, model: Path, bins: int) -> N
         click.echo(f"at most {rate:.1%} wrong above {least:.3f}, which keeps {found[rate][1]:.0%}")
     dataclasses.replace(recognizer.files, calibration=curves, thresholds=thresholds).save()
     click.echo(f"{model / 'reader.json'} holds the curves")
+    if (model / CONFIG).is_file():
+        write_card(model)

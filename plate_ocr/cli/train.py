@@ -17,6 +17,7 @@ from plate_ocr.cli.options import carry_out, cell_option, run_options, run_setti
 @run_options
 @click.option("--dev-fraction", type=float, help="Or hold this share of the plates out, by their text.")
 @click.option("--synthetic", type=float, help="Share of drawn plates in each batch, 0 to 1.")
+@click.option("--rehearse", type=float, help="Share of these that are of other regions than --regions, 0 to 1.")
 @click.option(
     "--scenes",
     multiple=True,

@@ -78,9 +78,10 @@ class TrainConfig(RunConfig):
     """Settings of a reader's run, besides those of any. Raises ConfigError for a setting out of its range.
 
     `labels` are CSV tables of crops; without `dev_splits`, `dev_fraction` of the plates is held out to score on.
-    `synthetic` is the share of drawn plates. `backgrounds` are CSV tables of photos without plates: image_path, and
-    split, of which `splits` picks; `nothing` is the share of samples cut out of them, and out of `scenes` (photos with
-    the corners of their plates) beside these, that the reader is to answer with nothing.
+    `synthetic` is the share of drawn plates, `rehearse` how many of these are of regions that `regions` does not name,
+    so that what the run starts from does not forget them. `backgrounds` are CSV tables of photos without plates:
+    image_path, and split, of which `splits` picks; `nothing` is the share of samples cut out of them, and out of
+    `scenes` (photos with the corners of their plates) beside these, that the reader is to answer with nothing.
     `teacher` names a reader that reads the training crops first: `permute` is the share of real crops whose characters
     change places, where it told them apart; labels that it contradicts with a confidence of at least `distrust` are
     left out; `straighten` is the share of real crops that are seen as the shipped detector cuts their plates out, where
@@ -92,6 +93,7 @@ class TrainConfig(RunConfig):
     labels: tuple[str, ...] = ()
     dev_fraction: float = 0.0
     synthetic: float = 0.0
+    rehearse: float = 0.0
     backgrounds: tuple[str, ...] = ()
     scenes: tuple[str, ...] = ()
     nothing: float = 0.0
@@ -113,6 +115,8 @@ class TrainConfig(RunConfig):
         self._at_least_one("patience")
         if not 0 <= self.synthetic <= 1:
             raise ConfigError(f"synthetic is a share from 0 to 1, not {self.synthetic}")
+        if not 0 <= self.rehearse < 1:
+            raise ConfigError(f"rehearse is a share from 0 to below 1, not {self.rehearse}")
         if not 0 <= self.dev_fraction < 1:
             raise ConfigError(f"dev_fraction is a share from 0 to below 1, not {self.dev_fraction}")
         if not all(0 <= share <= 1 for share in (self.permute, self.distrust, self.straighten)):

@@ -12,6 +12,7 @@ import numpy as np
 
 from plate_ocr.model_store import KERAS, ONNX, STEP_ONNX, ModelError, ReaderFiles, file_sha256
 from plate_ocr.recognition.network import Encoded, OnnxAttention, OnnxNetwork
+from plate_ocr.training.card import write_card
 from plate_ocr.training.config import TrainConfig
 from plate_ocr.training.weights import copy_for_reading, layers_of
 
@@ -29,8 +30,8 @@ def write_onnx(model: keras.Model, path: Path, *given: keras.InputSpec) -> None:
 
 
 def export(run: Path) -> float:
-    """Write reader.onnx and reader.json into a run's folder, and give the largest difference of its logits to Keras's.
-    Of a reader with attention, reader.onnx is the encoder, and step.onnx writes one character after the other.
+    """Write reader.onnx, reader.json and the card into a run's folder, and give the largest difference of its logits to
+    Keras's. Of a reader with attention, reader.onnx is the encoder, and step.onnx writes one character after the other.
 
     Needs the TensorFlow backend, whatever backend has trained. Raises ModelError if the run holds no weights, or the
     difference exceeds TOLERANCE.
@@ -65,6 +66,7 @@ def export(run: Path) -> float:
             "keras": keras.version(),
         },
     ).save()
+    write_card(run)
     return difference
 
 

@@ -26,9 +26,11 @@ from plate_ocr.training.config import TrainConfig
 from plate_ocr.training.epochs import EpochRecord, StayFinite, choose_dev, fit_epochs, make_optimizer, watch
 from plate_ocr.training.feed import Feed
 from plate_ocr.training.loss import CtcLoss, TextLoss
+from plate_ocr.training.memory import Memory, recall
+from plate_ocr.training.rows import split_labels
 from plate_ocr.training.run_config import ConfigError
 from plate_ocr.training.run_folder import CONFIG, LAST, begin, epochs_done, load_state, open_folder, writing
-from plate_ocr.training.samples import Batch, make_batch, split_labels, start_worker
+from plate_ocr.training.samples import Batch, make_batch, start_worker
 from plate_ocr.training.weights import freeze, layers_of, load_reader, take_weights
 
 DEV_BATCH = 128
@@ -59,18 +61,29 @@ class DevScore(EpochRecord):
         self._dev = choose_dev(config, dev)
         size = (config.architecture.height, config.architecture.width)
         self._crops = prepare([load(label.path) for label in self._dev], size) if self._dev else None
+        self._memory = recall(config)
+        self._blank = False
         state = load_state(run)
         self.best, self.waited = float(state.get("best", -1.0)), int(state.get("waited", 0))
 
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        if self._memory is not None and not load_state(self._run):
+            before = self._remember(self._memory)
+            self._say(
+                f"{len(self._memory.texts)} drawn plates of other regions, before: loss {before['others_loss']:.3f}, "
+                f"{before['others_plate_accuracy']:.1%} read; what is forgotten shows in others_loss"
+            )
+
     def score(self) -> dict[str, float]:
-        """Plate and character accuracy; nothing without dev crops."""
-        if self._crops is None:
-            return {}
-        result = self._read_dev(self._crops)
-        return {
-            "dev_plate_accuracy": result.plate_accuracy,
-            "dev_character_accuracy": result.character_accuracy,
-        }
+        """Plate and character accuracy, where there are dev crops, and what is remembered of other regions."""
+        scores = {}
+        if self._crops is not None:
+            result = self._read(self._crops, [label.text for label in self._dev])
+            scores = {
+                "dev_plate_accuracy": result.plate_accuracy,
+                "dev_character_accuracy": result.character_accuracy,
+            }
+        return scores if self._memory is None else scores | self._remember(self._memory)
 
     def worth_keeping(self, epoch: int, loss: float, scores: dict[str, float]) -> bool:
         """Whether the dev score is the best yet; without dev crops the loss decides."""
@@ -91,7 +104,12 @@ class DevScore(EpochRecord):
             self._say(f"no better dev score for {self.waited} epochs: stopping early")
             self.model.stop_training = True
 
-    def _read_dev(self, crops: NDArray[np.float32]) -> Score:
+    def _remember(self, memory: Memory) -> dict[str, float]:
+        loss = self.model.evaluate(*_as_input(self._head, memory.batch), batch_size=DEV_BATCH, verbose=0)
+        result = self._read(normalize(memory.batch[0]), memory.texts)
+        return {"others_loss": float(loss), "others_plate_accuracy": result.plate_accuracy}
+
+    def _read(self, crops: NDArray[np.float32], labels: Sequence[str]) -> Score:
         if self._head == "attention":
             network = KerasAttention(self.model)
             encoded = [network.encode(crops[i : i + DEV_BATCH]) for i in range(0, len(crops), DEV_BATCH)]
@@ -100,9 +118,10 @@ class DevScore(EpochRecord):
             logits = self.model.predict(crops, batch_size=DEV_BATCH, verbose=0)
             read = [decoded.classes for decoded in greedy(logits)]
         texts = [self._alphabet.decode(classes) for classes in read]
-        if self._head == "ctc" and not any(texts):
-            self._say("every dev crop reads as blank; CTC starts so, and leaves it within some 1,000 steps")
-        return score([(label.text, text) for label, text in zip(self._dev, texts, strict=True)])
+        if self._head == "ctc" and not self._blank and not any(texts):
+            self._blank = True
+            self._say("every crop reads as blank; CTC starts so, and leaves it within some 1,000 steps")
+        return score(list(zip(labels, texts, strict=True)))
 
 
 def train(

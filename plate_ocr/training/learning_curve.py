@@ -20,6 +20,7 @@ from plate_ocr.training.epochs import choose_dev
 from plate_ocr.training.fit import train
 from plate_ocr.training.learning_chart import draw_learning_curve
 from plate_ocr.training.power_law import LEAST, LearningCurve, Point
+from plate_ocr.training.rows import split_labels
 from plate_ocr.training.run_config import ConfigError
 from plate_ocr.training.run_folder import (
     CONFIG,
@@ -33,7 +34,6 @@ from plate_ocr.training.run_folder import (
     saved_config,
     writing,
 )
-from plate_ocr.training.samples import split_labels
 
 POINTS = "curve.csv"
 PICTURE = "curve.png"

@@ -15,7 +15,8 @@ from plate_ocr.photos import PhotoError, load
 from plate_ocr.recognition.preprocess import fit
 from plate_ocr.training.augmentation import Augment
 from plate_ocr.training.config import TrainConfig
-from plate_ocr.training.samples import Samples, split_labels
+from plate_ocr.training.rows import split_labels
+from plate_ocr.training.samples import Samples
 
 Sheet = NDArray[np.uint8]
 

@@ -22,9 +22,10 @@ from plate_ocr.training.config import TrainConfig
 from plate_ocr.training.epochs import EpochRecord, StayFinite, choose_dev, fit_epochs, make_optimizer, watch
 from plate_ocr.training.export import TOLERANCE, write_onnx
 from plate_ocr.training.feed import Feed
+from plate_ocr.training.rows import split_labels
 from plate_ocr.training.run_config import ConfigError
 from plate_ocr.training.run_folder import CONFIG, LAST, begin, epochs_done, open_folder
-from plate_ocr.training.samples import Samples, split_labels
+from plate_ocr.training.samples import Samples
 
 CHANNELS = (16, 32, 48, 64, 96)
 

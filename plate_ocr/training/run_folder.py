@@ -7,11 +7,12 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
-
-import keras
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from plate_ocr.training.run_config import ConfigError, RunConfig
+
+if TYPE_CHECKING:
+    import keras
 
 LAST = "last.keras"
 CONFIG = "config.json"

@@ -15,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plate_ocr.detection import rectify
-from plate_ocr.labels import Label, LabelError, read_labels, read_photos
+from plate_ocr.labels import Label, LabelError, read_photos
 from plate_ocr.photos import PhotoError, load
-from plate_ocr.recognition.alphabet import LONGEST, Alphabet, steps_needed
+from plate_ocr.recognition.alphabet import LONGEST
 from plate_ocr.recognition.preprocess import fit
 from plate_ocr.synthesis.fonts import FontLibrary
 from plate_ocr.synthesis.generator import CropGenerator
-from plate_ocr.synthesis.region import load_regions
+from plate_ocr.synthesis.region import available, load_regions
 from plate_ocr.training.augmentation import Augment
 from plate_ocr.training.config import TrainConfig
 from plate_ocr.training.nothing import Nothing
@@ -32,63 +32,19 @@ Batch = tuple[NDArray[np.uint8], NDArray[np.int32]]
 graph again."""
 
 
-def split_labels(config: TrainConfig) -> tuple[list[Label], list[Label]]:
-    """Training and dev rows of a run: by the split column, or by plate text so that no plate stands in both.
-
-    Raises LabelError when a row cannot be trained on, naming it.
-    """
-    train: list[Label] = []
-    dev: list[Label] = []
-    for table in map(Path, config.labels):
-        rows = read_labels(table, config.splits or None)
-        if config.dev_splits:
-            train += rows
-            # A table may be there to train on alone, such as one of pseudo-labels.
-            dev += [row for row in read_labels(table) if row.split in config.dev_splits]
-        elif config.dev_fraction:
-            texts = sorted({row.text for row in rows})
-            np.random.default_rng([config.seed, 7]).shuffle(texts)
-            held = set(texts[: max(1, round(len(texts) * config.dev_fraction))])
-            train += [row for row in rows if row.text not in held]
-            dev += [row for row in rows if row.text in held]
-        else:
-            train += rows
-    if config.dev_splits and not dev:
-        raise LabelError(f"no table has a row of the split {' or '.join(config.dev_splits)} to score on")
-    # Attention writes as many characters as it likes from whatever steps there are.
-    steps = config.architecture.steps if config.architecture.head == "ctc" else None
-    check_labels(train + dev, config.make_alphabet(), steps)
-    if config.labels and not train:
-        raise LabelError("no row is left to train on; lower --dev-fraction or give more crops")
-    return train, dev
+def other_regions(config: TrainConfig) -> list[str]:
+    """The shipped regions that a run does not name; none where it names none, for it draws all of them then."""
+    named = {name.lower() for name, _ in config.regions}
+    return [name for name in available() if name not in named] if named else []
 
 
-def check_labels(labels: Sequence[Label], alphabet: Alphabet, steps: int | None) -> None:
-    """Raise LabelError if a label is empty, holds an unknown character, has more than LONGEST or, with CTC, does not
-    fit into `steps` time steps.
-
-    CTC gives such a label a finite loss of about 700 instead of an error, which silently poisons a training.
-    """
-    problems = []
-    for label in labels:
-        if not label.text:
-            problems.append(f"{label.origin}: {label.path.name} has an empty label; remove the row")
-        elif unknown := alphabet.unknown(label.text):
-            problems.append(
-                f"{label.origin}: {label.text!r} holds {unknown!r}, which the alphabet lacks; "
-                f"correct it, or train with --alphabet labels, or add it with --alphabet +{unknown}"
-            )
-        elif len(label.text) > LONGEST:
-            problems.append(
-                f"{label.origin}: {label.text!r} is too long, {len(label.text)} characters; {LONGEST} is the most"
-            )
-        elif steps is not None and steps_needed(label.text) > steps:
-            problems.append(f"{label.origin}: {label.text!r} is too long for {steps} time steps")
-        elif not label.path.is_file():
-            problems.append(f"{label.origin}: picture {label.path} is missing")
-    if problems:
-        more = f"\n… and {len(problems) - 10} more" if len(problems) > 10 else ""
-        raise LabelError(f"{len(problems)} of {len(labels)} labels cannot be used:\n" + "\n".join(problems[:10]) + more)
+def rehearsed(config: TrainConfig) -> dict[str, float]:
+    """How often plates of each region are drawn: those of the run by their weights, and `rehearse` of all of them
+    evenly from the others."""
+    total, others = sum(weight for _, weight in config.regions), other_regions(config)
+    share = config.rehearse if others else 0.0
+    drawn = {name: weight / total * (1 - share) for name, weight in config.regions}
+    return drawn | {name: share / len(others) for name in others if share}
 
 
 def load_backgrounds(config: TrainConfig) -> list[NDArray[np.uint8]]:
@@ -141,11 +97,13 @@ class Samples:
         self._nothing = Nothing((*config.backgrounds, *config.scenes), config.splits) if config.nothing else None
         self._generator = None
         if config.synthetic:
-            names = [name for name, _ in config.regions]
-            weights = [weight for _, weight in config.regions] or None
+            weights = rehearsed(config)
             library = FontLibrary(map(Path, config.fonts), map(Path, config.glyphs))
             self._generator = CropGenerator(
-                load_regions(names), library, weights=weights, backgrounds=load_backgrounds(config)
+                load_regions(weights),
+                library,
+                weights=list(weights.values()) or None,
+                backgrounds=load_backgrounds(config),
             )
 
     def batch(self, epoch: int, index: int) -> Batch:

@@ -15,6 +15,7 @@ from plate_ocr.synthesis.region import available
 from plate_ocr.training.config import TrainConfig
 from plate_ocr.training.detector.config import DetectorConfig
 from plate_ocr.training.run_config import ConfigError, merged, read_settings
+from plate_ocr.training.run_folder import saved_config
 
 PRESETS = Path(__file__).parent / "presets"
 
@@ -31,9 +32,6 @@ def reader_config(
     used, LabelError for a label table, ModelError for a reader to start from.
     """
     if resume:
-        # Late, for it takes Keras.
-        from plate_ocr.training.run_folder import saved_config
-
         return saved_config(TrainConfig, run)
     settings = merged(read_preset(preset) if preset else {}, read_settings(file) if file else {}, given)
     base = Alphabet.default()
@@ -59,9 +57,6 @@ def detector_config(run: Path, file: Path | None, given: Mapping[str, Any], *, r
     """What a detector's run is to do: settings `given` on the command line go before those of `file`; a resumed run has
     its own. Raises ConfigError for settings that cannot be used."""
     if resume:
-        # Late, for it takes Keras.
-        from plate_ocr.training.run_folder import saved_config
-
         return saved_config(DetectorConfig, run)
     settings = merged(read_settings(file) if file else {}, given)
     if settings.get("regions") == "labels":

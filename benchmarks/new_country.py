@@ -1,0 +1,144 @@
+"""A country that the reader never saw: what do a few hundred of its crops bring, and what do they cost elsewhere?
+
+    python benchmarks/new_country.py ../shared/plates --output runs/new-country
+
+First a reader is trained from nothing on everything but these countries: neither their real crops nor drawn plates of
+them. Then, for each country and each number of its crops, that reader is trained further with `--preset small`, as a
+user would, and scored on the country's dev crops and on all others. What is in the output folder already is not done
+again.
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import time
+from pathlib import Path
+
+import click
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from plate_ocr.dataset.table import path_from, write_table
+from plate_ocr.evaluation.evaluate import group_by_split, read_crops
+from plate_ocr.evaluation.metrics import macro
+from plate_ocr.labels import Label, read_labels
+from plate_ocr.model_store import ONNX
+from plate_ocr.recognition.recognizer import Recognizer
+from plate_ocr.training.config import TrainConfig
+from plate_ocr.training.export import export
+from plate_ocr.training.fit import train
+from plate_ocr.training.run_config import read_settings
+from plate_ocr.training.run_folder import CONFIG
+from plate_ocr.training.settings import reader_config
+
+READER = Path(__file__).parent.parent / "models" / "reader"
+SHORT = {"epochs": 4, "steps": 20, "warmup": 10}
+"""What --quick makes of the trainings: a look at whether all of it runs."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """What one reader reads: shares in percent; `own` of the country's dev plates, `others` the mean over all other
+    sources, dev and far."""
+
+    country: str
+    crops: int
+    minutes: float
+    own: float
+    others: float
+
+
+def base_settings(plates: Path, countries: tuple[str, ...], epochs: int) -> dict[str, object]:
+    """Those of the shipped reader's first run, with the regions of its last, and nothing of these countries."""
+    settings = read_settings(READER / "train-1.json")
+    regions = read_settings(READER / "train-8.json")["regions"]
+    left = [(name, weight) for name, weight in regions if name.upper() not in countries]
+    if epochs:
+        settings |= {"epochs": epochs, "patience": epochs}
+    return settings | {"regions": left, "fonts": [str(plates / "fonts")], "glyphs": [str(plates / "glyphs")]}
+
+
+def table_of(labels: list[Label], path: Path) -> Path:
+    """Write rows as a label table."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    rows = [
+        {
+            "image_path": path_from(row.path, path.parent),
+            "plate_text": row.text,
+            "region": row.region,
+            "split": row.split,
+        }
+        for row in labels
+    ]
+    write_table(path, ("image_path", "plate_text", "region", "split"), rows)
+    return path
+
+
+def trained(config: TrainConfig, run: Path) -> float:
+    """Train (on, if some of it is done) and export, unless that is there; give the minutes it took by the clock."""
+    start = time.monotonic()
+    if not (run / ONNX).is_file():
+        train(config, run, resume=(run / CONFIG).is_file())
+        export(run)
+    return (time.monotonic() - start) / 60
+
+
+def score(run: Path, labels: list[Label], countries: tuple[str, ...]) -> dict[str, float]:
+    """Strict plate accuracy in percent: of each country's dev crops, and under "" the mean over all other sources."""
+    reader = Recognizer(run)
+    shares = {}
+    for country in countries:
+        rows = [row for row in labels if row.region == country and row.split == "dev"]
+        read = list(read_crops(reader, rows))
+        shares[country] = 100 * sum(entry.right for entry in read) / len(read)
+    rest = [row for row in labels if row.region not in countries and row.split in ("dev", "far")]
+    sources = [group for e in group_by_split(list(read_crops(reader, rest))) for group in e.by_source.values()]
+    return shares | {"": 100 * macro(sources)[0]}
+
+
+@click.command()
+@click.argument("plates", type=click.Path(path_type=Path, exists=True))
+@click.option("--output", "-o", required=True, type=click.Path(path_type=Path), help="Folder of the runs.")
+@click.option("--countries", default="UZ,TN", show_default=True, help="Regions that the first reader never sees.")
+@click.option("--crops", default="100,300,1000", show_default=True, help="How many of a country's crops to learn from.")
+@click.option("--epochs", default=0, help="Of the first reader, of 19,200 samples each; default: as models/reader has.")
+@click.option("--seed", default=1, show_default=True, help="Which crops are taken.")
+@click.option("--quick", is_flag=True, help="A few steps each: whether all of it runs.")
+def main(plates: Path, output: Path, countries: str, crops: str, epochs: int, seed: int, quick: bool) -> None:
+    """Train, score, and print the table."""
+    new = tuple(countries.upper().split(","))
+    labels = [row for row in read_labels(plates / "crops" / "labels.csv") if row.text]
+    short = SHORT if quick else {}
+    settings = base_settings(plates, new, epochs) | short
+    known = table_of([row for row in labels if row.region not in new], output / "known.csv")
+    base = output / "base"
+    minutes = trained(TrainConfig.of(settings | {"labels": [str(known)]}, "the first reader"), base)
+    before = score(base, labels, new)
+    rows = [Row(country, 0, minutes, before[country], before[""]) for country in new]
+    for country in new:
+        own = [row for row in labels if row.region == country and row.split == "train"]
+        order = np.random.default_rng(seed).permutation(len(own))
+        for count in map(int, crops.split(",")):
+            dev = [row for row in labels if row.region == country and row.split == "dev"]
+            part = table_of([*(own[i] for i in order[:count]), *dev], output / f"{country}-{count}.csv")
+            run = output / f"{country}-{count}"
+            # The base is its own teacher: the shipped reader knows these plates.
+            given = {"labels": [str(part)], "splits": ["train"], "dev_splits": ["dev"], "dev_fraction": 0.0}
+            given |= {"start": str(base), "teacher": str(base), "fonts": settings["fonts"]} | short
+            minutes = trained(reader_config(run, None, given, preset="small"), run)
+            after = score(run, labels, new)
+            rows.append(Row(country, min(count, len(own)), minutes, after[country], after[""]))
+            with (output / "results.csv").open("w", encoding="utf-8", newline="") as stream:
+                writer = csv.DictWriter(stream, [field.name for field in dataclasses.fields(Row)])
+                writer.writeheader()
+                writer.writerows(map(dataclasses.asdict, rows))
+    table = Table("country", "its crops", "minutes", "its dev plates read, %", "others, macro, %")
+    for row in rows:
+        table.add_row(row.country, f"{row.crops:,}", f"{row.minutes:.1f}", f"{row.own:.1f}", f"{row.others:.2f}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

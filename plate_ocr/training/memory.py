@@ -1,0 +1,47 @@
+"""What a reader that is trained further still knows of the regions that it is not trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from plate_ocr.recognition.alphabet import LONGEST
+from plate_ocr.recognition.preprocess import fit
+from plate_ocr.synthesis.fonts import FontLibrary
+from plate_ocr.synthesis.generator import CropGenerator
+from plate_ocr.synthesis.region import load_regions
+from plate_ocr.training.config import TrainConfig
+from plate_ocr.training.samples import Batch, other_regions
+
+COUNT = 200
+"""Plates that are drawn; some are left out where the alphabet has shrunk."""
+
+
+class Memory:
+    """Drawn plates of other regions than a run's, always the same: `batch` as training takes it, and their `texts`."""
+
+    def __init__(self, config: TrainConfig) -> None:
+        alphabet = config.make_alphabet()
+        library = FontLibrary(map(Path, config.fonts), map(Path, config.glyphs))
+        generator = CropGenerator(load_regions(other_regions(config)), library)
+        drawn = [generator.draw([config.seed, 13, i]) for i in range(COUNT)]
+        known = [crop for crop in drawn if not alphabet.unknown(crop.text)]
+        size = (config.architecture.height, config.architecture.width)
+        self.texts = [crop.text for crop in known]
+        self.batch: Batch = (
+            np.zeros((len(known), *size), np.uint8),
+            np.zeros((len(known), LONGEST), np.int32),
+        )
+        for picture, classes, crop in zip(*self.batch, known, strict=True):
+            picture[:] = fit(crop.picture, size)
+            classes[: len(crop.text)] = alphabet.encode(crop.text)
+
+
+def recall(config: TrainConfig) -> Memory | None:
+    """The plates by which a run is told what it forgets; None where it starts from nothing, or draws no plates, or
+    leaves no region out."""
+    if not (config.start and config.synthetic and other_regions(config)):
+        return None
+    memory = Memory(config)
+    return memory if memory.texts else None
