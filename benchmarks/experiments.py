@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import re
 import time
 from pathlib import Path
 from typing import Any
 
 import click
 import keras
+import matplotlib.pyplot as plt
 from rich.console import Console
 from rich.table import Table
 
@@ -30,11 +32,15 @@ from plate_ocr.training.config import Architecture, TrainConfig
 from plate_ocr.training.crnn import build_crnn
 from plate_ocr.training.export import export
 from plate_ocr.training.fit import train
+from plate_ocr.training.run_folder import HISTORY
 from plate_ocr.training.weights import load_reader
 
 COLUMNS = ("experiment", "steps", "parameters", "minutes", "dev", "far")
 SHIPPED = Architecture(residual=(0, 0, 1, 1, 1, 1))
 FRESH = {"start": "", "learning_rate": 2e-3}
+EACH = 20
+"""Batches of an epoch: each is a point of the loss's curve."""
+
 ON_ITS_CONVOLUTIONS = "on the shipped convolutions: "
 """Experiments with another recurrent part, and a new last layer; the convolutions are the shipped ones and stay."""
 
@@ -56,6 +62,8 @@ EXPERIMENTS: dict[str, dict[str, Any]] = {
     ON_ITS_CONVOLUTIONS + "BiRNN 96": recurrent(cell="simple-rnn"),
     ON_ITS_CONVOLUTIONS + "BiRNN 96, gradients not clipped": recurrent(cell="simple-rnn") | {"clip_norm": 0.0},
     ON_ITS_CONVOLUTIONS + "BiLSTM 48": recurrent(lstm_units=(48,)),
+    ON_ITS_CONVOLUTIONS + "BiLSTM 96, gradients not clipped": recurrent() | {"clip_norm": 0.0},
+    ON_ITS_CONVOLUTIONS + "BiLSTM 96, attention": recurrent(head="attention"),
     ON_ITS_CONVOLUTIONS + "two BiLSTM 96": recurrent(lstm_units=(96, 96)),
     ON_ITS_CONVOLUTIONS + "BiLSTM 192": recurrent(lstm_units=(192,)),
     "as shipped": {},
@@ -86,7 +94,9 @@ EXPERIMENTS: dict[str, dict[str, Any]] = {
 def start_on_convolutions(architecture: Architecture, folder: Path) -> Path:
     """A reader in `folder` that has the shipped reader's convolutions and has learned nothing else."""
     files = open_reader()
-    model, source = build_crnn(architecture, files.alphabet.classes), load_reader(files)
+    # A head with attention is new in any case; a run takes what comes before it from a reader with CTC.
+    model = build_crnn(dataclasses.replace(architecture, head="ctc"), files.alphabet.classes)
+    source = load_reader(files)
     for layer in model.layers:
         if layer.name.startswith(("conv", "norm")):
             layer.set_weights(source.get_layer(layer.name).get_weights())
@@ -95,6 +105,20 @@ def start_on_convolutions(architecture: Architecture, folder: Path) -> Path:
     sums = {KERAS: file_sha256(folder / KERAS)}
     ReaderFiles(folder, sums, alphabet=files.alphabet, size=files.size).save()
     return folder
+
+
+def draw(runs: dict[str, Path], picture: Path) -> None:
+    """The loss over the batches of each run: what gates do, and clipping."""
+    figure, axes = plt.subplots(figsize=(8, 5))
+    for name, run in runs.items():
+        with (run / HISTORY).open(encoding="utf-8", newline="") as stream:
+            losses = [float(row["loss"]) for row in csv.DictReader(stream)]
+        axes.plot([EACH * (i + 1) for i in range(len(losses))], losses, label=name.removeprefix(ON_ITS_CONVOLUTIONS))
+    axes.set(yscale="log", xlabel="batches of 64", ylabel=f"loss, mean of {EACH} batches")
+    axes.grid(alpha=0.3, which="both")
+    axes.legend()
+    figure.tight_layout()
+    figure.savefig(picture, dpi=110)
 
 
 def score(run: Path, labels: Path) -> dict[str, str]:
@@ -111,7 +135,8 @@ def score(run: Path, labels: Path) -> dict[str, str]:
 @click.option("--steps", default=1500, show_default=True, help="Batches of each experiment.")
 @click.option("--only", default="", help="Run only experiments whose name holds this.")
 @click.option("--seed", default=11, show_default=True)
-def main(plates: Path, output: Path, steps: int, only: str, seed: int) -> None:
+@click.option("--curves", type=click.Path(path_type=Path), help="Draw the losses of these experiments into a picture.")
+def main(plates: Path, output: Path, steps: int, only: str, seed: int, curves: Path | None) -> None:
     """Run what has no result yet, and print the table."""
     labels = plates / "crops" / "labels.csv"
     base = TrainConfig(
@@ -135,8 +160,8 @@ def main(plates: Path, output: Path, steps: int, only: str, seed: int) -> None:
         teacher="reader",
         permute=0.35,
         distrust=0.8,
-        epochs=1,
-        steps=steps,
+        epochs=max(1, steps // EACH),
+        steps=EACH,
         learning_rate=1e-3,
         keep="last",
         seed=seed,
@@ -148,14 +173,16 @@ def main(plates: Path, output: Path, steps: int, only: str, seed: int) -> None:
     if results.is_file():
         with results.open(encoding="utf-8") as stream:
             known = {row["experiment"]: row for row in csv.DictReader(stream)}
-    for number, (name, changes) in enumerate(EXPERIMENTS.items(), start=1):
-        if name in known or only not in name:
+    chosen = {name: changes for name, changes in EXPERIMENTS.items() if only in name}
+    runs = {name: output / re.sub(r"\W+", "-", name) for name in chosen}
+    for name, changes in chosen.items():
+        if name in known:
             continue
-        run = output / f"{number:02d}"
+        run = runs[name]
         click.echo(f"{name} -> {run}")
         config = dataclasses.replace(base, **changes)
         if name.startswith(ON_ITS_CONVOLUTIONS):
-            start = start_on_convolutions(config.architecture, output / f"start-{number:02d}")
+            start = start_on_convolutions(config.architecture, run.with_name(run.name + "-start"))
             config = dataclasses.replace(config, start=str(start))
         keras.utils.set_random_seed(seed)
         before = time.monotonic()
@@ -172,6 +199,8 @@ def main(plates: Path, output: Path, steps: int, only: str, seed: int) -> None:
     for row in known.values():
         table.add_row(*(row[name] for name in COLUMNS))
     Console().print(table)
+    if curves:
+        draw(runs, curves)
 
 
 if __name__ == "__main__":

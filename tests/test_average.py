@@ -63,6 +63,9 @@ def test_the_mean_lies_between_both_and_keeps_what_only_the_later_one_knows(
     )
     np.testing.assert_allclose(mean[:, known], 0.75 * before + 0.25 * after[:, known], atol=1e-6)
     np.testing.assert_allclose(mean[:, 1], after[:, 1], atol=1e-6)
+    about = open_reader(tmp_path / "0.25").about
+    assert (about["mean_of"], about["share"]) == ([str(tiny_run), str(other)], 0.25)
+    assert f"75% those of {tiny_run} and 25% those of {other}" in (tmp_path / "0.25" / "card.md").read_text()
 
 
 def test_a_mean_of_detectors_is_a_detector_that_is_found_by_its_folder(tmp_path: Path) -> None:

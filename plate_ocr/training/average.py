@@ -6,13 +6,14 @@ began with, lie in one valley of the loss, and between them it is often lower th
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import keras
 
 from plate_ocr.model_store import DETECTOR_DESCRIPTION, DETECTOR_KERAS, KERAS, ModelError, open_detector, open_reader
+from plate_ocr.training.card import write_card
 from plate_ocr.training.detector.export import export_detector
 from plate_ocr.training.export import export
 from plate_ocr.training.run_config import ConfigError
@@ -35,18 +36,20 @@ def average(earlier: str, later: Path, share: float, output: Path) -> float:
         raise ConfigError(f"{output} exists; name a new folder")
     if not (later / CONFIG).is_file():
         raise ModelError(f"{later} holds no {CONFIG}: it is not a run's folder")
-    finish: Callable[[Path], float]
-    if (later / DETECTOR_DESCRIPTION).is_file():
-        model, before, weights, finish = *_detectors(earlier, later), DETECTOR_KERAS, export_detector
-    else:
-        model, before, weights, finish = *_readers(earlier, later), KERAS, export
+    detectors = (later / DETECTOR_DESCRIPTION).is_file()
+    model, before = (_detectors if detectors else _readers)(earlier, later)
     both = zip(before.get_weights(), model.get_weights(), strict=True)
     model.set_weights([(1 - share) * a + share * b for a, b in both])
     with writing(output):
         output.mkdir(parents=True)
         shutil.copy(later / CONFIG, output)
-        model.save(output / weights)
-    return finish(output)
+        model.save(output / (DETECTOR_KERAS if detectors else KERAS))
+    difference = export_detector(output) if detectors else export(output)
+    files = open_detector(output) if detectors else open_reader(output)
+    dataclasses.replace(files, about=files.about | {"mean_of": [earlier, str(later)], "share": share}).save()
+    if not detectors:
+        write_card(output)
+    return difference
 
 
 def _readers(earlier: str, later: Path) -> tuple[keras.Model, keras.Model]:

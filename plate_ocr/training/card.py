@@ -51,11 +51,16 @@ def _head(run: Path, files: ReaderFiles, config: TrainConfig, history: list[dict
     samples = len(history) * config.steps * config.batch
     trained = f"{len(history)} epochs, {samples:,} samples, {minutes:.1f} minutes; seed {config.seed}"
     about = files.about
+    if "mean_of" in about:
+        earlier, later = about["mean_of"]
+        trained = (
+            f"the weights are {1 - about['share']:.0%} those of {earlier} and {about['share']:.0%} those of {later}"
+        )
     held = f", whose first {config.freeze} convolutions stay" if config.freeze else ""
     lines = {
         "begins with": f"{config.start}{held}" if config.start else "nothing",
         "network": f"{network}; {about.get('parameters', 0):,} parameters, {files.alphabet.classes} classes",
-        "trained": trained if history else "no: the mean of the weights of two runs, or imported",
+        "trained": trained,
         "exported": f"{about.get('exported', '')}, Keras {about.get('keras', '')}",
     }
     table = "\n".join(f"| {name} | {value} |" for name, value in lines.items())
