@@ -28,7 +28,7 @@ from plate_ocr.recognition.preprocess import prepare
 from plate_ocr.synthesis.region import available
 from plate_ocr.training.config import Architecture, TrainConfig
 from plate_ocr.training.run_config import ConfigError
-from plate_ocr.training.samples import rehearsed
+from plate_ocr.training.samples import other_regions, rehearsed
 from plate_ocr.training.settings import reader_config
 from plate_ocr.training.weights import architecture_of, load_reader, take_weights
 from tests.test_training import TINY
@@ -133,8 +133,10 @@ def test_an_alphabet_that_is_not_the_weights_own_is_told(tiny_run: Path, tmp_pat
 def test_the_preset_for_few_crops_gives_way_to_flags(tmp_path: Path) -> None:
     given: dict[str, Any] = {"labels": (str(SAMPLE / "crops" / "labels.csv"),)}
     config = reader_config(tmp_path, None, given, preset="small")
-    assert (config.start, config.teacher, config.freeze) == ("reader", "reader", 3)
-    assert config.learning_rate < TrainConfig(synthetic=1).learning_rate / 4
+    assert (config.start, config.teacher) == ("reader", "reader")
+    assert config.learning_rate < TrainConfig(synthetic=1).learning_rate / 3
+    assert config.rehearse > 0.3
+    assert sum(rehearsed(config)[name] for name in other_regions(config)) == pytest.approx(config.rehearse)
     assert dict(config.regions)["kr"] == 19
     assert set(dict(config.regions)) == {"br", "cn", "de", "eu", "kr", "pl", "us"}
     file = tmp_path / "mine.json"
@@ -146,9 +148,10 @@ def test_the_preset_for_few_crops_gives_way_to_flags(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_the_preset_trains_and_holds_the_first_convolutions(tmp_path: Path) -> None:
+def test_the_preset_trains_and_with_freeze_holds_the_first_convolutions(tmp_path: Path) -> None:
     command = ["train", str(SAMPLE / "crops" / "labels.csv"), "--preset", "small", "-o", str(tmp_path / "run")]
-    result = CliRunner().invoke(main, [*command, "--epochs", "1", "--steps", "2", "--batch", "4", "--workers", "0"])
+    short = ["--freeze", "3", "--epochs", "1", "--steps", "2", "--batch", "4", "--workers", "0"]
+    result = CliRunner().invoke(main, [*command, *short])
     assert result.exit_code == 0, result.output
     assert "fixed)" in result.output
     assert "drawn plates of other regions, before: loss" in result.output

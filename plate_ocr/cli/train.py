@@ -64,9 +64,9 @@ def train(
     and every character that stays keeps what was learned of it. With --head attention, convolutions and recurrent
     layers are taken from it, and the head is new.
 
-    --preset small is for about 200 crops of your own: it starts from the shipped reader, holds its first three
-    convolutions, learns slowly for 12 short epochs, mixes in drawn plates of the regions in your table and crops whose
-    characters have changed places, and holds 15 % of the plates out. Any flag goes before it.
+    --preset small is for some hundred crops of your own: it starts from the shipped reader, learns slowly for 20 short
+    epochs, mixes in crops whose characters have changed places and drawn plates, of the regions in your table and, so
+    that they are not forgotten, of all others, and holds 15 % of the plates out. Any flag goes before it.
     """
     need_train_extra()
     from plate_ocr.training.fit import train as fit_reader
