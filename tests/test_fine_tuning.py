@@ -148,7 +148,10 @@ def test_the_preset_for_few_crops_gives_way_to_flags(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("eagerly")
-def test_the_preset_trains_and_with_freeze_holds_the_first_convolutions(tmp_path: Path) -> None:
+def test_the_preset_trains_and_with_freeze_holds_the_first_convolutions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("plate_ocr.training.memory.COUNT", 20)
     command = ["train", str(SAMPLE / "crops" / "labels.csv"), "--preset", "small", "-o", str(tmp_path / "run")]
     short = ["--freeze", "3", "--epochs", "1", "--steps", "2", "--batch", "4", "--workers", "0"]
     result = CliRunner().invoke(main, [*command, *short])
