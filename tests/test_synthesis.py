@@ -274,6 +274,20 @@ def test_the_preview_is_one_sheet(tmp_path: Path, library: FontLibrary) -> None:
     assert cv2.imread(str(sheet)).std() > 20
 
 
+@pytest.mark.usefixtures("library")
+def test_fonts_that_are_not_there_are_named(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(MINIMAL.replace("fonts: [", "fonts: [NoSuchFont, "), encoding="utf-8")
+    result = CliRunner().invoke(main, ["synthesize", "--regions", str(mine), "--preview", str(tmp_path / "sheet.png")])
+    assert result.exit_code == 0
+    assert "others are drawn in their place: NoSuchFont" in result.stderr
+
+
+def test_german_plates_are_drawn_in_the_letters_of_german_plates(shared_plates: Path) -> None:
+    (germany,) = load_regions(["de"])
+    assert germany.fonts[0] in FontLibrary([shared_plates / "fonts"]).for_text(germany.fonts)
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

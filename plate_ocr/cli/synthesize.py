@@ -69,6 +69,8 @@ def synthesize(
     chosen = load_regions([name for name, _ in pairs])
     weights = [weight for _, weight in pairs] or None
     library = FontLibrary(fonts, glyphs)
+    if absent := library.lacking(font for region in chosen for font in region.fonts):
+        click.echo(f"fonts not found, others are drawn in their place: {', '.join(absent)}", err=True)
     if preview is not None:
         save_jpeg(draw_sheet(chosen, library, seed=seed, strength=strength), preview)
         click.echo(f"{len(chosen)} regions on {preview}")
