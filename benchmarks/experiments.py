@@ -190,7 +190,7 @@ def main(plates: Path, output: Path, steps: int, only: str, seed: int, curves: P
         minutes = (time.monotonic() - before) / 60
         export(run)
         about = {"parameters": f"{trained.count_params():,}", "minutes": f"{minutes:.1f}"}
-        known[name] = {"experiment": name, "steps": str(steps), **about, **score(run, labels)}
+        known[name] = {"experiment": name, "steps": str(config.epochs * config.steps), **about, **score(run, labels)}
         with results.open("w", encoding="utf-8", newline="") as stream:
             writer = csv.DictWriter(stream, COLUMNS)
             writer.writeheader()

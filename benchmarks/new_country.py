@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import time
 from pathlib import Path
 
 import click
@@ -20,7 +19,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from plate_ocr.dataset.table import path_from, write_table
+from plate_ocr.dataset.table import write_label_rows
 from plate_ocr.evaluation.evaluate import group_by_split, read_crops
 from plate_ocr.evaluation.metrics import macro
 from plate_ocr.labels import Label, read_labels
@@ -30,7 +29,7 @@ from plate_ocr.training.config import TrainConfig
 from plate_ocr.training.export import export
 from plate_ocr.training.fit import train
 from plate_ocr.training.run_config import read_settings
-from plate_ocr.training.run_folder import CONFIG
+from plate_ocr.training.run_folder import CONFIG, HISTORY
 from plate_ocr.training.settings import reader_config
 
 READER = Path(__file__).parent.parent / "models" / "reader"
@@ -60,29 +59,13 @@ def base_settings(plates: Path, countries: tuple[str, ...], epochs: int) -> dict
     return settings | {"regions": left, "fonts": [str(plates / "fonts")], "glyphs": [str(plates / "glyphs")]}
 
 
-def table_of(labels: list[Label], path: Path) -> Path:
-    """Write rows as a label table."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    rows = [
-        {
-            "image_path": path_from(row.path, path.parent),
-            "plate_text": row.text,
-            "region": row.region,
-            "split": row.split,
-        }
-        for row in labels
-    ]
-    write_table(path, ("image_path", "plate_text", "region", "split"), rows)
-    return path
-
-
 def trained(config: TrainConfig, run: Path) -> float:
-    """Train (on, if some of it is done) and export, unless that is there; give the minutes it took by the clock."""
-    start = time.monotonic()
+    """Train (on, if some of it is done) and export, unless that is there; give the minutes that its epochs took."""
     if not (run / ONNX).is_file():
         train(config, run, resume=(run / CONFIG).is_file())
         export(run)
-    return (time.monotonic() - start) / 60
+    with (run / HISTORY).open(encoding="utf-8", newline="") as stream:
+        return sum(float(row["seconds"]) for row in csv.DictReader(stream)) / 60
 
 
 def score(run: Path, labels: list[Label], countries: tuple[str, ...]) -> dict[str, float]:
@@ -112,18 +95,20 @@ def main(plates: Path, output: Path, countries: str, crops: str, epochs: int, se
     labels = [row for row in read_labels(plates / "crops" / "labels.csv") if row.text]
     short = SHORT if quick else {}
     settings = base_settings(plates, new, epochs) | short
-    known = table_of([row for row in labels if row.region not in new], output / "known.csv")
+    output.mkdir(parents=True, exist_ok=True)
+    known = output / "known.csv"
+    write_label_rows(known, (row for row in labels if row.region not in new))
     base = output / "base"
     minutes = trained(TrainConfig.of(settings | {"labels": [str(known)]}, "the first reader"), base)
     before = score(base, labels, new)
     rows = [Row(country, 0, minutes, before[country], before[""]) for country in new]
     for country in new:
         own = [row for row in labels if row.region == country and row.split == "train"]
+        dev = [row for row in labels if row.region == country and row.split == "dev"]
         order = np.random.default_rng(seed).permutation(len(own))
         for count in map(int, crops.split(",")):
-            dev = [row for row in labels if row.region == country and row.split == "dev"]
-            part = table_of([*(own[i] for i in order[:count]), *dev], output / f"{country}-{count}.csv")
-            run = output / f"{country}-{count}"
+            run, part = output / f"{country}-{count}", output / f"{country}-{count}.csv"
+            write_label_rows(part, [*(own[i] for i in order[:count]), *dev])
             # The base is its own teacher: the shipped reader knows these plates.
             given = {"labels": [str(part)], "splits": ["train"], "dev_splits": ["dev"], "dev_fraction": 0.0}
             given |= {"start": str(base), "teacher": str(base), "fonts": settings["fonts"]} | short

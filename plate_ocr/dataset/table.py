@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from plate_ocr.labels import COLUMNS, LabelError, read_rows
+from plate_ocr.labels import COLUMNS, Label, LabelError, read_rows
 from plate_ocr.photos import place_of
 
 
@@ -51,6 +51,21 @@ def write_table(path: Path, columns: Iterable[str], rows: Iterable[Mapping[str, 
         writer.writeheader()
         writer.writerows(rows)
     unfinished.replace(path)
+
+
+def write_label_rows(path: Path, rows: Iterable[Label]) -> None:
+    """Write rows as a label table; its paths count from its own folder."""
+    cells = (
+        {
+            "image_path": path_from(row.path, path.parent),
+            "plate_text": row.text,
+            "region": row.region,
+            "split": row.split,
+            "lines": str(row.lines or ""),
+        }
+        for row in rows
+    )
+    write_table(path, ("image_path", "plate_text", "region", "split", "lines"), cells)
 
 
 def refuse_to_overwrite(path: Path, *, force: bool) -> None:

@@ -102,7 +102,7 @@ VARIETY_FONTS = (
     "LiberationSansNarrow-Bold",
     "DejaVuSans-Bold",
     "URWGothic-Demi",
-    "GL-Nummernschild",
+    "GL-Nummernschild-Eng",
     "OSP-DIN",
 )
 LATIN_FONTS = (
@@ -129,6 +129,12 @@ def hangul_of(name: str) -> str:
         if name.endswith(vowel) and name.removesuffix(vowel) in _INITIALS:
             return chr(0xAC00 + (_INITIALS[name.removesuffix(vowel)] * 21 + v) * 28)
     return ""
+
+
+def _fonts_of_script(character: str) -> tuple[str, ...] | None:
+    """The fonts for a character, or a joined word, of a script that Latin fonts lack; None for any other."""
+    kind = unicodedata.name(character[0], "").split(" ")[0]
+    return {"HANGUL": HANGUL_FONTS, "CJK": HAN_FONTS, "ARABIC": ARABIC_FONTS}.get(kind)
 
 
 def _tight(mask: Mask) -> Mask:
@@ -161,17 +167,25 @@ class FontLibrary:
             )
         return names
 
+    def lacking(self, names: Iterable[str]) -> list[str]:
+        """Those of these fonts that are not at hand; `for_text` gives others in their place."""
+        return sorted(set(names) - set(self.files))
+
+    def writes(self, characters: Iterable[str]) -> bool:
+        """Whether there is a font for the script of each of these characters."""
+        scripts = {fonts for character in characters if (fonts := _fonts_of_script(character)) is not None}
+        return all(any(name in self.files for name in fonts) for fonts in scripts)
+
     def mask(self, font: str, character: str, companion: float = 0.0, weight: int = 0) -> Mask:
         """Coverage of a character (or a joined word), uint8 (h, w), cut to its ink; digits are GLYPH_HEIGHT high.
 
         `companion`, 0 to 1, chooses among the fonts for a script that `font` lacks; `weight` pixels are added to or
         taken from the strokes of Latin ones.
         """
-        kind = unicodedata.name(character[0], "").split(" ")[0]
-        others = {"HANGUL": HANGUL_FONTS, "CJK": HAN_FONTS, "ARABIC": ARABIC_FONTS}.get(kind)
+        others = _fonts_of_script(character)
         if others is None:
             return self._cached(font, character, weight)
-        if not (kind == "HANGUL" and font in HANGUL_FONTS):
+        if not (others is HANGUL_FONTS and font in HANGUL_FONTS):
             names = [n for n in others if n in self.files]
             if not names:
                 raise FontError(f"no font for {character!r}; install fonts-nanum or fonts-noto-cjk, or give --fonts")

@@ -115,6 +115,13 @@ class Region:
     reads: Mapping[str, str]
     layouts: tuple[Layout, ...]
 
+    @property
+    def characters(self) -> set[str]:
+        """All that may be drawn, and perhaps some more: to know which scripts it takes."""
+        texts = [pattern for layout in self.layouts for box in layout.texts for pattern in box.patterns]
+        texts += [entry for alphabet in self.alphabets.values() for entry in alphabet]
+        return set("".join(texts + [str(layout.decor) for layout in self.layouts]))
+
     def label(self, drawn: str) -> str:
         """What a drawn text reads as: no separators, and for a word of `reads` what it stands for."""
         for word, reading in self.reads.items():

@@ -6,14 +6,12 @@ began with, lie in one valley of the loss, and between them it is often lower th
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
 from pathlib import Path
 
 import keras
 
 from plate_ocr.model_store import DETECTOR_DESCRIPTION, DETECTOR_KERAS, KERAS, ModelError, open_detector, open_reader
-from plate_ocr.training.card import write_card
 from plate_ocr.training.detector.export import export_detector
 from plate_ocr.training.export import export
 from plate_ocr.training.run_config import ConfigError
@@ -44,12 +42,7 @@ def average(earlier: str, later: Path, share: float, output: Path) -> float:
         output.mkdir(parents=True)
         shutil.copy(later / CONFIG, output)
         model.save(output / (DETECTOR_KERAS if detectors else KERAS))
-    difference = export_detector(output) if detectors else export(output)
-    files = open_detector(output) if detectors else open_reader(output)
-    dataclasses.replace(files, about=files.about | {"mean_of": [earlier, str(later)], "share": share}).save()
-    if not detectors:
-        write_card(output)
-    return difference
+    return (export_detector if detectors else export)(output, mean_of=[earlier, str(later)], share=share)
 
 
 def _readers(earlier: str, later: Path) -> tuple[keras.Model, keras.Model]:

@@ -23,11 +23,13 @@ CARD = "card.md"
 def write_card(run: Path) -> None:
     """Write card.md into the folder of an exported run. Raises RunError where the disk refuses, and like `open_reader`
     and `saved_config`."""
+    run = run.resolve()
     files, config = open_reader(run), saved_config(TrainConfig, run)
     history = _history(run)
     try:
         rows, dev = split_labels(config)
     except LabelError:
+        # A run outlives its tables; the card says that they are gone.
         rows, dev = [], []
     parts = [_head(run, files, config, history), _data(config, rows, dev), _scores(run, config, history, len(dev))]
     with writing(run / CARD):
@@ -64,7 +66,7 @@ def _head(run: Path, files: ReaderFiles, config: TrainConfig, history: list[dict
         "exported": f"{about.get('exported', '')}, Keras {about.get('keras', '')}",
     }
     table = "\n".join(f"| {name} | {value} |" for name, value in lines.items())
-    return f"""# {run.resolve().name}
+    return f"""# {run.name}
 
 A plate reader, trained with plate_ocr. Read photos with it: `plate-ocr recognize photos --model {run.name}`.
 
@@ -81,7 +83,11 @@ def _data(config: TrainConfig, rows: list[Label], dev: list[Label]) -> str:
     if config.labels:
         tables = ", ".join(f"`{Path(table).name}`" for table in config.labels)
         text += f"Labelled crops of {tables}"
-        text += f", {len(rows):,} to train on and {len(dev):,} to score on:\n\n" if rows else ".\n\n"
+        text += (
+            f", {len(rows):,} to train on and {len(dev):,} to score on:\n\n"
+            if rows
+            else "; they are not where they were.\n\n"
+        )
     if rows:
         counts, held = _by_region(rows), _by_region(dev)
         text += "| region | to train on | to score on |\n|---|---|---|\n"

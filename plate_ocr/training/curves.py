@@ -17,7 +17,7 @@ def draw_curves(history: Path, picture: Path) -> None:
     with history.open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     epochs = [int(row["epoch"]) for row in rows]
-    scores = [name for name in (rows[0] if rows else ()) if name.endswith("_accuracy") or name.startswith("dev_")]
+    scores = [name for name in (rows[0] if rows else ()) if name.startswith("dev_") or name == "others_plate_accuracy"]
     figure, axes = plt.subplots(2 if scores else 1, 1, figsize=(8, 7 if scores else 4), sharex=True, squeeze=False)
     loss = axes[0, 0]
     loss.plot(epochs, [float(row["loss"]) for row in rows], marker=".", color="#1c3f9c")
@@ -26,7 +26,7 @@ def draw_curves(history: Path, picture: Path) -> None:
     if scores:
         accuracy = axes[1, 0]
         for name, colour in zip(scores, ("#c0392b", "#2c7a4b", "#8e6c1a"), strict=False):
-            label = name.removeprefix("dev_").replace("_", " ").replace("others", "other regions, drawn:")
+            label = name.removeprefix("dev_").replace("others_", "other regions, drawn: ").replace("_", " ")
             accuracy.plot(epochs, [100 * float(row[name]) for row in rows], marker=".", color=colour, label=label)
         accuracy.set(ylabel="read right, %", ylim=(0, 100))
         accuracy.legend(loc="lower right")

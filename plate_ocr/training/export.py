@@ -6,6 +6,7 @@ import logging
 import time
 import warnings
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -29,9 +30,10 @@ def write_onnx(model: keras.Model, path: Path, *given: keras.InputSpec) -> None:
         model.export(path, format="onnx", input_signature=[given[0] if len(given) == 1 else list(given)], verbose=False)
 
 
-def export(run: Path) -> float:
+def export(run: Path, **about: Any) -> float:
     """Write reader.onnx, reader.json and the card into a run's folder, and give the largest difference of its logits to
-    Keras's. Of a reader with attention, reader.onnx is the encoder, and step.onnx writes one character after the other.
+    Keras's; `about` goes into reader.json, too. Of a reader with attention, reader.onnx is the encoder, and step.onnx
+    writes one character after the other.
 
     Needs the TensorFlow backend, whatever backend has trained. Raises ModelError if the run holds no weights, or the
     difference exceeds TOLERANCE.
@@ -64,6 +66,7 @@ def export(run: Path) -> float:
             "rows": architecture.rows,
             "exported": time.strftime("%Y-%m-%d"),
             "keras": keras.version(),
+            **about,
         },
     ).save()
     write_card(run)

@@ -30,7 +30,7 @@ from plate_ocr.training.memory import Memory, recall
 from plate_ocr.training.rows import split_labels
 from plate_ocr.training.run_config import ConfigError
 from plate_ocr.training.run_folder import CONFIG, LAST, begin, epochs_done, load_state, open_folder, writing
-from plate_ocr.training.samples import Batch, make_batch, start_worker
+from plate_ocr.training.samples import Batch, absent_fonts, make_batch, start_worker
 from plate_ocr.training.weights import freeze, layers_of, load_reader, take_weights
 
 DEV_BATCH = 128
@@ -153,6 +153,8 @@ def train(
         f"{len(labels)} crops to train on, {len(dev)} to score on, {alphabet.classes} classes, "
         f"backend {keras.backend.backend()}"
     )
+    if absent := absent_fonts(config):
+        say(f"fonts not found, others are drawn in their place: {', '.join(absent)}")
     fixed = sum(layer.count_params() for layer in layers_of(model) if not layer.trainable)
     say(
         f"{model.count_params():,} parameters{f' ({fixed:,} fixed)' if fixed else ''}, "

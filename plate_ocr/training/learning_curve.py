@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from plate_ocr.dataset.table import path_from, write_table
+from plate_ocr.dataset.table import write_label_rows
 from plate_ocr.evaluation.evaluate import read_crops
 from plate_ocr.labels import Label
 from plate_ocr.recognition.decoder import DecoderSettings
@@ -40,8 +40,6 @@ PICTURE = "curve.png"
 SHARES = (0.25, 0.5, 1.0)
 HELD_OUT = "held-out"
 """The split of the dev crops in the tables that are written."""
-
-COLUMNS = ("image_path", "plate_text", "region", "split", "lines")
 
 
 def measure(
@@ -123,19 +121,9 @@ def nested(labels: Iterable[Label], shares: Iterable[float], seed: int) -> dict[
 def write_part(table: Path, part: Iterable[Label], dev: Iterable[Label], config: TrainConfig) -> Path:
     """Write a label table of rows to train on and rows to score on, and give its absolute path. Raises RunError where
     the disk refuses."""
-    rows = [
-        {
-            "image_path": path_from(row.path, table.parent),
-            "plate_text": row.text,
-            "region": row.region,
-            "split": split,
-            "lines": str(row.lines or ""),
-        }
-        for split, rows_of in ((_train_split(config), part), (HELD_OUT, dev))
-        for row in rows_of
-    ]
+    splits = ((_train_split(config), part), (HELD_OUT, dev))
     with writing(table):
-        write_table(table, COLUMNS, rows)
+        write_label_rows(table, (dataclasses.replace(row, split=split) for split, rows in splits for row in rows))
     return table.resolve()
 
 

@@ -32,19 +32,35 @@ Batch = tuple[NDArray[np.uint8], NDArray[np.int32]]
 graph again."""
 
 
-def other_regions(config: TrainConfig) -> list[str]:
-    """The shipped regions that a run does not name; none where it names none, for it draws all of them then."""
+def other_regions(config: TrainConfig, library: FontLibrary) -> list[str]:
+    """The shipped regions that a run does not name and that there are fonts for; none where it names none, for it
+    draws all of them then."""
     named = {name.lower() for name, _ in config.regions}
-    return [name for name in available() if name not in named] if named else []
+    others = [name for name in available() if name not in named] if named else []
+    return [name for name in others if library.writes(load_regions([name])[0].characters)]
 
 
-def rehearsed(config: TrainConfig) -> dict[str, float]:
+def rehearsed(config: TrainConfig, library: FontLibrary) -> dict[str, float]:
     """How often plates of each region are drawn: those of the run by their weights, and `rehearse` of all of them
     evenly from the others."""
-    total, others = sum(weight for _, weight in config.regions), other_regions(config)
+    total = sum(weight for _, weight in config.regions)
+    others = other_regions(config, library) if config.rehearse else []
     share = config.rehearse if others else 0.0
     drawn = {name: weight / total * (1 - share) for name, weight in config.regions}
     return drawn | {name: share / len(others) for name in others if share}
+
+
+def fonts_of(config: TrainConfig) -> FontLibrary:
+    """The fonts and drawn characters that a run draws with."""
+    return FontLibrary(map(Path, config.fonts), map(Path, config.glyphs))
+
+
+def absent_fonts(config: TrainConfig) -> list[str]:
+    """Fonts of the plates that a run draws which are not at hand, so that it draws others in their place."""
+    if not config.synthetic:
+        return []
+    library = fonts_of(config)
+    return library.lacking(font for region in load_regions(rehearsed(config, library)) for font in region.fonts)
 
 
 def load_backgrounds(config: TrainConfig) -> list[NDArray[np.uint8]]:
@@ -97,8 +113,8 @@ class Samples:
         self._nothing = Nothing((*config.backgrounds, *config.scenes), config.splits) if config.nothing else None
         self._generator = None
         if config.synthetic:
-            weights = rehearsed(config)
-            library = FontLibrary(map(Path, config.fonts), map(Path, config.glyphs))
+            library = fonts_of(config)
+            weights = rehearsed(config, library)
             self._generator = CropGenerator(
                 load_regions(weights),
                 library,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,9 +15,9 @@ from plate_ocr.training.detector.onnx_file import write_onnx
 from plate_ocr.training.export import TOLERANCE
 
 
-def export_detector(run: Path) -> float:
+def export_detector(run: Path, **about: Any) -> float:
     """Write detector.onnx and detector.json into a run's folder, and give the largest difference of an output to
-    Keras's.
+    Keras's; `about` goes into detector.json, too.
 
     Raises ModelError if the run holds no weights, or the difference exceeds TOLERANCE.
     """
@@ -40,6 +41,7 @@ def export_detector(run: Path) -> float:
             "parameters": int(model.count_params()),
             "exported": time.strftime("%Y-%m-%d"),
             "keras": keras.version(),
+            **about,
         },
     ).save()
     return difference
