@@ -75,6 +75,7 @@ def evaluate(
         return
     from rich.console import Console
     from rich.progress import track
+    from rich.text import Text
 
     from plate_ocr.cli.scores import show_comparison, show_evaluation
     from plate_ocr.evaluation.candidates import guesses
@@ -109,11 +110,12 @@ def evaluate(
         quiet = not sys.stderr.isatty()
         reads = list(track(crops, f"reading crops with {name}", total=len(rows), console=err, disable=quiet))
         decoder = recognizer.decoder
-        console.print(
+        how = (
             f"{recognizer.kind} file of model {name}: {len(reads)} crops; formats {formats}, "
             f"{decoder.decoded / max(1, len(reads)):.2f} looks a crop, "
             f"{decoder.searched / max(1, decoder.decoded):.0%} of them decoded by the beam"
         )
+        console.print(Text(how), soft_wrap=True)
         return reads
 
     reads = read_with(recognizers[0], model)
@@ -139,7 +141,7 @@ def evaluate(
             evaluations, partial(guesses, recognizers[0]), model=model, command=_command(), against=beside
         )
         report.write_text(html, encoding="utf-8")
-        console.print(f"report: {report}", soft_wrap=True)
+        console.print(Text(f"report: {report}"), soft_wrap=True)
     if json_file:
         data: dict[str, Any] = {
             "model": model,

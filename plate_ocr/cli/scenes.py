@@ -44,6 +44,7 @@ def show_scenes(
     """Search and read the photos of the tables, and print what was found by source."""
     from rich.console import Console
     from rich.progress import track
+    from rich.text import Text
 
     from plate_ocr.evaluation.scene_scores import group_scenes
     from plate_ocr.evaluation.scenes import read_scenes
@@ -67,9 +68,8 @@ def show_scenes(
     seconds = max(1e-9, time.monotonic() - started)
     evaluations = group_scenes(outcomes)
     rate = len({outcome.photo.path for outcome in outcomes}) / seconds
-    console.print(
-        f"detector {detector}, model {model}: {len(outcomes)} photos in {seconds:.1f} s ({rate:.1f} a second)"
-    )
+    how = f"detector {detector}, model {model}: {len(outcomes)} photos in {seconds:.1f} s ({rate:.1f} a second)"
+    console.print(Text(how), soft_wrap=True)
     for evaluation in evaluations:
         console.print(_table(evaluation))
     failed = [outcome for outcome in outcomes if outcome.message]
