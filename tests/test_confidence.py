@@ -41,6 +41,13 @@ def test_a_curve_learns_that_a_careful_reader_is_better_than_it_says() -> None:
         assert confidence(p, "1") == pytest.approx(np.sqrt(p), abs=0.06)
 
 
+def test_below_its_first_point_a_curve_goes_to_nothing() -> None:
+    curve = Confidence({"1": ((0.3, 0.9), (0.4, 0.95))})
+    assert curve(0.0, "1") == 0
+    assert curve(0.15, "1") == pytest.approx(0.2)
+    assert curve(1.0, "1") == 0.95
+
+
 def test_too_few_readings_and_damaged_curves_are_refused() -> None:
     with pytest.raises(ValueError, match="too few"):
         fit_curve([0.5] * 3, [True] * 3)

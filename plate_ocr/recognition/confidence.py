@@ -15,7 +15,7 @@ STAGES = ("1", "2")
 class Confidence:
     """A monotone curve for each stage: raw probabilities and the share of readings that was right, both ascending.
 
-    Without a curve the raw probability is given.
+    A raw 0 is a 0. Without a curve the raw probability is given.
     """
 
     curves: Mapping[str, tuple[tuple[float, ...], tuple[float, ...]]] = field(default_factory=dict)
@@ -32,7 +32,9 @@ class Confidence:
         """The calibrated probability of a reading."""
         if stage not in self.curves:
             return raw
-        return float(np.interp(raw, *self.curves[stage]))
+        # Below its first point a curve goes to nothing: what the network holds all but impossible is no plate.
+        known, right = self.curves[stage]
+        return float(np.interp(raw, (0.0, *known), (0.0, *right)))
 
 
 def fit_curve(
