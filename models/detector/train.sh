@@ -11,3 +11,4 @@ for run in 1 2 3 4 5; do
         --glyphs "$plates/glyphs"
 done
 plate-ocr average runs/detector-4 runs/detector-5 --share 0.4 --output runs/detector
+plate-ocr export runs/detector --int8 "$plates/scenes/labels.csv" --split train

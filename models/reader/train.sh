@@ -34,3 +34,4 @@ plate-ocr average runs/reader-6-8-9 runs/reader-10 --share 0.3 --output runs/rea
 # No real crop is left that it has not seen; drawn ones that are as hard as real ones stand in for them.
 plate-ocr synthesize -n 4000 --seed 98 --strength 0.5 --output runs/calibration
 plate-ocr calibrate runs/calibration/labels.csv --model runs/reader
+plate-ocr export runs/reader --int8 "$plates/crops/labels.csv" --split train

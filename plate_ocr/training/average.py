@@ -12,7 +12,7 @@ from pathlib import Path
 import keras
 
 from plate_ocr.model_store import DETECTOR_DESCRIPTION, DETECTOR_KERAS, KERAS, ModelError, open_detector, open_reader
-from plate_ocr.training.detector.export import export_detector
+from plate_ocr.training.detector.export import export_detector, load_detector
 from plate_ocr.training.export import export
 from plate_ocr.training.run_config import ConfigError
 from plate_ocr.training.run_folder import CONFIG, writing
@@ -55,9 +55,7 @@ def _readers(earlier: str, later: Path) -> tuple[keras.Model, keras.Model]:
 
 
 def _detectors(earlier: str, later: Path) -> tuple[keras.Model, keras.Model]:
-    model, before = (
-        keras.models.load_model(open_detector(run).file(DETECTOR_KERAS), compile=False) for run in (later, earlier)
-    )
+    model, before = (load_detector(open_detector(run)) for run in (later, earlier))
     if [w.shape for w in model.get_weights()] != [w.shape for w in before.get_weights()]:
         raise ConfigError(f"{earlier} and {later} are detectors of different architectures")
     return model, before

@@ -48,7 +48,7 @@ def export(run: Path, **about: Any) -> float:
     if any(layer.compute_dtype != "float32" for layer in layers_of(model)):
         model = copy_for_reading(model)
     attends = architecture.head == "attention"
-    difference = (_write_attention if attends else _write_crnn)(model, run)
+    difference = (_write_attention if attends else write_crnn)(model, run)
     # Loaded without its optimizer, whose moments are twice the weights and of no use to a reader.
     model.save(run / KERAS)
     if not difference <= TOLERANCE:
@@ -73,8 +73,8 @@ def export(run: Path, **about: Any) -> float:
     return difference
 
 
-def _write_crnn(model: keras.Model, run: Path) -> float:
-    """Write reader.onnx; gives the largest difference of a logit."""
+def write_crnn(model: keras.Model, run: Path) -> float:
+    """Write reader.onnx into a folder; gives the largest difference of a logit to Keras's."""
     shape = model.input_shape[1:]
     probe = np.random.default_rng(0).normal(size=(8, *shape)).astype(np.float32)
     # A model that was never called cannot be exported.

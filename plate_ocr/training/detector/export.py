@@ -24,14 +24,9 @@ def export_detector(run: Path, **about: Any) -> float:
     if not (run / DETECTOR_KERAS).is_file():
         raise ModelError(f"{run} holds no {DETECTOR_KERAS}; train it first")
     model = keras.models.load_model(run / DETECTOR_KERAS, compile=False)
-    probe = np.random.default_rng(0).normal(size=(2, 128, 192, 1)).astype(np.float32)
-    expected = [np.asarray(model.predict_on_batch(probe)[name]) for name in MAPS]
-    write_onnx(model, MAPS, run / DETECTOR_ONNX)
+    difference = write_detector(model, run)
     # Loaded without its optimizer, whose moments are twice the weights and of no use to a reader.
     model.save(run / DETECTOR_KERAS)
-    session = open_session(run / DETECTOR_ONNX)
-    outputs = session.run(list(MAPS), {"photo": probe[:, None, :, :, 0]})
-    difference = max(float(np.abs(np.moveaxis(a, 1, -1) - b).max()) for a, b in zip(outputs, expected, strict=True))
     if not difference <= TOLERANCE:
         raise ModelError(f"{run / DETECTOR_ONNX} differs from Keras by {difference:.2e}; at most {TOLERANCE} passes")
     DetectorFiles(
@@ -45,3 +40,17 @@ def export_detector(run: Path, **about: Any) -> float:
         },
     ).save()
     return difference
+
+
+def write_detector(model: keras.Model, folder: Path) -> float:
+    """Write detector.onnx into a folder; gives the largest difference of an output to Keras's."""
+    probe = np.random.default_rng(0).normal(size=(2, 128, 192, 1)).astype(np.float32)
+    expected = [np.asarray(model.predict_on_batch(probe)[name]) for name in MAPS]
+    write_onnx(model, MAPS, folder / DETECTOR_ONNX)
+    outputs = open_session(folder / DETECTOR_ONNX).run(list(MAPS), {"photo": probe[:, None, :, :, 0]})
+    return max(float(np.abs(np.moveaxis(a, 1, -1) - b).max()) for a, b in zip(outputs, expected, strict=True))
+
+
+def load_detector(files: DetectorFiles) -> keras.Model:
+    """A detector's network in Keras. Raises ModelError if its file is missing or damaged."""
+    return keras.models.load_model(files.file(DETECTOR_KERAS), compile=False)

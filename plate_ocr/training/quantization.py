@@ -1,0 +1,235 @@
+"""Readers and detectors whose convolutions compute in 8 bits, by ONNX Runtime's quantizer, and what that costs.
+
+After Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference"
+(2018), without the training: scales come from what pictures make of the network as it is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from plate_ocr.detection.detector import Detection
+from plate_ocr.detection.grid import first_scale, normalize, resize
+from plate_ocr.detection.network import NetworkDetector, window
+from plate_ocr.detection.quads import overlap
+from plate_ocr.evaluation.evaluate import read_crops
+from plate_ocr.evaluation.scenes import NEAR
+from plate_ocr.labels import Label, LabelError
+from plate_ocr.model_store import (
+    DETECTOR_ONNX,
+    ONNX,
+    DetectorFiles,
+    ModelError,
+    ReaderFiles,
+    file_sha256,
+    open_detector,
+    open_reader,
+    open_session,
+)
+from plate_ocr.photos import PhotoError, load
+from plate_ocr.recognition.preprocess import prepare
+from plate_ocr.recognition.recognizer import Recognizer
+from plate_ocr.training.detector.export import load_detector, write_detector
+from plate_ocr.training.export import write_crnn
+from plate_ocr.training.weights import load_reader
+
+CROPS, PHOTOS = 320, 80
+"""Pictures from which the scales are taken."""
+
+COMPARED = 1000
+"""Pictures at most that are read or searched before and after."""
+
+NARROW = (8, 16)
+"""Convolutions of fewer channels in or out than these stay as they are: the first ones, which are slower in 8 bits, and
+the last ones, whose outputs are coordinates."""
+
+OPERATIONS = ["Conv", "Relu", "Resize"]
+"""A block's sum is left out: in 8 bits it costs the readings more than all else, and saves nothing."""
+
+Array = NDArray[np.float32]
+_Picture = TypeVar("_Picture")
+_Files = ReaderFiles | DetectorFiles
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """What 8 bits changed: over a number of `pictures`, how many texts were right or plates were found, before and
+    after; how many of those before are the `same` after; how many milliseconds the network takes for one picture on one
+    thread; and the bytes of its file."""
+
+    pictures: int
+    found: tuple[int, int]
+    same: int
+    milliseconds: tuple[float, float]
+    size: tuple[int, int]
+
+
+def quantize_reader(run: Path, labels: Sequence[Label]) -> Cost:
+    """Replace the reader.onnx in a folder by one in 8 bits, its scales taken from some of these crops, and compare. The
+    `same` are those of which the text is.
+
+    Raises ModelError for a folder without weights or a head with attention, LabelError if no crop can be opened.
+    """
+    files = open_reader(run)
+    if files.head != "ctc":
+        raise ModelError(f"{run} has a head with attention; --int8 is for readers with the head ctc, and for detectors")
+    labels = [label for label in _some(labels) if label.text]
+    crops = prepare(_opened([label.path for label in labels]), files.size)
+    with _plain(files, ONNX, partial(write_crnn, load_reader(files))) as plain:
+        batches = [crops[i : i + 16] for i in range(0, min(len(crops), CROPS), 16)]
+        quantize(plain / ONNX, run / ONNX, batches)
+        _save(files, ONNX)
+        before, after = ([read.text for read in read_crops(Recognizer(folder), labels)] for folder in (plain, run))
+        texts = [label.text for label in labels]
+        return Cost(
+            len(labels),
+            (_alike(before, texts), _alike(after, texts)),
+            _alike(before, after),
+            *_measure(plain / ONNX, run / ONNX, [crop[None] for crop in crops[:100]]),
+        )
+
+
+def quantize_detector(run: Path, photos: Sequence[Path]) -> Cost:
+    """Replace the detector.onnx in a folder by one in 8 bits, its scales taken from some of these photos, and compare.
+    The `same` are finds of which half is shared with one after.
+
+    Raises ModelError for a folder without weights, LabelError if no photo can be opened.
+    """
+    files = open_detector(run)
+    pictures = _opened(_some(photos))
+    with _plain(files, DETECTOR_ONNX, partial(write_detector, load_detector(files))) as plain:
+        network = NetworkDetector(plain)
+        before = [network.detect(picture) for picture in pictures]
+        looks = [resize(picture, first_scale(picture)) for picture in pictures[:PHOTOS]]
+        closer = [
+            window(picture, find.corners.array)[0]
+            for picture, finds in zip(pictures[:PHOTOS], before, strict=False)
+            for find in finds[:1]
+        ]
+        batches = [normalize(look[None])[:, None] for look in (*looks, *closer)]
+        quantize(plain / DETECTOR_ONNX, run / DETECTOR_ONNX, batches)
+        _save(files, DETECTOR_ONNX)
+        network = NetworkDetector(run)
+        after = [network.detect(picture) for picture in pictures]
+        return Cost(
+            len(pictures),
+            (sum(map(len, before)), sum(map(len, after))),
+            sum(_again(find, finds) for early, finds in zip(before, after, strict=True) for find in early),
+            *_measure(plain / DETECTOR_ONNX, run / DETECTOR_ONNX, batches[: len(looks)]),
+        )
+
+
+def quantize(source: Path, target: Path, batches: Iterable[Array]) -> None:
+    """Write an ONNX network of one input with its wider convolutions in 8 bits; `batches` of inputs give the scales."""
+    import onnx
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    class Batches(CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self, name: str) -> None:
+            self._rest: Iterator[Array] = iter(batches)
+            self._name = name
+
+        def get_next(self) -> dict[str, Array] | None:
+            batch = next(self._rest, None)
+            return None if batch is None else {self._name: batch}
+
+    with TemporaryDirectory() as folder:
+        plain = Path(folder) / "plain.onnx"
+        quant_pre_process(source, plain, skip_symbolic_shape=True)
+        graph = onnx.load(plain).graph
+        quantize_static(
+            plain,
+            target,
+            Batches(graph.input[0].name),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=OPERATIONS,
+            nodes_to_exclude=_narrow(graph),
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            # A CPU without VNNI adds two products of 8 bits in 16, which overflow; with weights of 7 bits they do not.
+            reduce_range=True,
+        )
+
+
+def _narrow(graph: Any) -> list[str]:
+    """The names of the convolutions with few channels."""
+    shapes = {weight.name: list(weight.dims) for weight in graph.initializer}
+    names = []
+    for node in graph.node:
+        if node.op_type == "Conv":
+            out, into = shapes[node.input[1]][:2]
+            if into < NARROW[0] or out < NARROW[1]:
+                names.append(node.name)
+    return names
+
+
+def _some(pictures: Sequence[_Picture]) -> list[_Picture]:
+    """At most COMPARED of the pictures, always the same ones."""
+    chosen = np.random.default_rng(0).permutation(len(pictures))[:COMPARED]
+    return [pictures[i] for i in chosen]
+
+
+def _opened(paths: Sequence[Path]) -> list[NDArray[np.uint8]]:
+    """The pictures that can be opened, in grey."""
+    pictures = []
+    for path in paths:
+        try:
+            pictures.append(load(path, grey=True))
+        except PhotoError:
+            continue
+    if not pictures:
+        raise LabelError(f"none of {len(paths)} pictures can be opened; --int8 needs some to take its scales from")
+    return pictures
+
+
+@contextmanager
+def _plain(files: _Files, name: str, write: Callable[[Path], float]) -> Iterator[Path]:
+    """A copy of a model's folder with its network in single precision, whatever it was."""
+    with TemporaryDirectory() as folder:
+        plain = Path(folder) / "plain"
+        shutil.copytree(files.folder, plain)
+        write(plain)
+        _save(dataclasses.replace(files, folder=plain), name)
+        yield plain
+
+
+def _save(files: _Files, name: str) -> None:
+    """Write the JSON that belongs to a file that has changed."""
+    dataclasses.replace(files, sha256={**files.sha256, name: file_sha256(files.folder / name)}).save()
+
+
+def _alike(some: Sequence[str], others: Sequence[str]) -> int:
+    return sum(a == b for a, b in zip(some, others, strict=True))
+
+
+def _again(find: Detection, finds: Sequence[Detection]) -> bool:
+    """Whether one of the finds shares half with this one."""
+    return any(overlap(find.corners.array, other.corners.array)[0] >= NEAR for other in finds)
+
+
+def _measure(before: Path, after: Path, batches: Sequence[Array]) -> tuple[tuple[float, float], tuple[int, int]]:
+    """Milliseconds of a run on one thread, of which half take less, and bytes, of two files."""
+    milliseconds = []
+    for path in (before, after):
+        session = open_session(path, threads=1)
+        given = session.get_inputs()[0].name
+        times = []
+        for batch in batches:
+            start = time.perf_counter()
+            session.run(None, {given: batch})
+            times.append(time.perf_counter() - start)
+        milliseconds.append(1000 * float(np.median(times)))
+    return (milliseconds[0], milliseconds[1]), (before.stat().st_size, after.stat().st_size)
