@@ -141,3 +141,27 @@ def test_tensorboard_gets_the_curves(tiny_crops: Path, tmp_path: Path) -> None:
     events = list((tmp_path / "board" / "train").glob("events.*"))
     assert events
     assert b"epoch_loss" in events[0].read_bytes()
+
+
+def test_what_a_worker_process_cannot_do_is_told_here(tiny_crops: Path, tmp_path: Path) -> None:
+    # Its teacher is missed in the process that makes the batches.
+    config = tiny_config(tiny_crops, teacher="nobody", permute=0.3)
+    config.save(tmp_path / "config.json")
+    command = ["train", "--config", str(tmp_path / "config.json"), "-o", str(tmp_path / "run"), "--workers", "1"]
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 1
+    assert "no model 'nobody'" in result.output
+    assert "Traceback" not in result.output
+
+
+def _die(*_: int) -> None:
+    os._exit(9)
+
+
+def test_a_worker_process_that_is_killed_is_told() -> None:
+    from plate_ocr.training.feed import Feed
+
+    feed = Feed(3, print, (), _die, lambda batch: batch, workers=1)
+    with pytest.raises(RunError, match="ended from outside"):
+        feed[0]
+    feed.close()

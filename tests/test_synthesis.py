@@ -164,6 +164,31 @@ def test_a_layout_may_have_a_bar_for_its_1_and_wider_characters(tmp_path: Path, 
     assert ink(wide).sum() > 1.2 * ink(plain).sum()
 
 
+def test_in_cells_characters_are_as_wide_as_each_other_and_a_narrow_one_stays_so(
+    tmp_path: Path, library: FontLibrary
+) -> None:
+    def widths(text: str, cell: str) -> list[NDArray[np.float64]]:
+        """The widths by their heights of the characters of 12 plates, from the left."""
+        found = []
+        (tmp_path / "qq.yaml").write_text(
+            MINIMAL.replace("{town}-##", text).replace("]}", f"]{cell}}}").replace(f"[AB]{cell}", "[AB]")
+        )
+        region = load_region(tmp_path / "qq.yaml")
+        for i in range(12):
+            ink = draw_plate(region, library, np.random.default_rng(i)).picture.max(axis=2) < 90
+            _, _, stats, _ = cv2.connectedComponentsWithStats(ink.astype(np.uint8))
+            large = sorted(tuple(row) for row in stats[1:] if row[3] > 30)
+            if len(large) == len(text):
+                found.append(np.array([width / height for _, _, width, height, _ in large]))
+        assert len(found) >= 6
+        return found
+
+    spread = [np.median([np.ptp(each) / each.mean() for each in widths("HMLE", cell)]) for cell in ("", ", cell: 0.5")]
+    assert spread[1] < 0.3 * spread[0]
+    narrow = [np.median([each[1] / each[0] for each in widths("HIH", cell)]) for cell in ("", ", cell: 0.5")]
+    assert narrow[1] < 0.6
+
+
 def test_a_sticker_may_show_a_number_that_is_none_of_the_text(tmp_path: Path, library: FontLibrary) -> None:
     def dark(number: float) -> int:
         """Dark pixels within the stickers of 20 plates."""

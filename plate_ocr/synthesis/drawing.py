@@ -270,24 +270,30 @@ def _write(ink: Mask, text: str, box: TextBox, pen: Pen, scale: float, rng: np.r
         return
     gap = height * rng.uniform(0.08, 0.22)
     wide = rng.uniform(1.0, box.wide) if box.wide > 1 else 1.0
-    pieces: list[tuple[Mask | None, float, float]] = []
+    # Who stamps to a standard keeps to it, more or less.
+    cell = box.cell * rng.uniform(0.9, 1.15) if box.cell and rng.random() < 0.85 else 0.0
+    # Of each character: its glyph, its width and height, and the width of its place.
+    pieces: list[tuple[Mask | None, float, float, float]] = []
     for character in UNITS.findall(text):
         if character.isspace():
-            pieces.append((None, height * rng.uniform(0.15, 0.35), height))
+            pieces.append((None, 0, 0, height * rng.uniform(0.15, 0.35)))
         elif character in SEPARATORS:
-            pieces.append((_separator(character), height * 0.24, height))
+            pieces.append((_separator(character), height * 0.24, height, height * 0.24))
         else:
             mask = pen.mask(character)
             tall = height * (box.small if 0x2E00 < ord(character[0]) < 0xFB00 else 1.0)
             # One aspect for all from the glyph itself; a Q's tail or an accent must not shrink the letter.
-            pieces.append((mask, wide * tall * mask.shape[1] / max(mask.shape[0], 1), tall))
-    total = sum(w for _, w, _ in pieces) + gap * (len(pieces) - 1)
+            aspect = mask.shape[1] / max(mask.shape[0], 1)
+            # In its cell, a 1 stays narrow.
+            aspect = cell if aspect > 0.6 * cell > 0 else wide * aspect
+            pieces.append((mask, tall * aspect, tall, tall * max(aspect, cell)))
+    total = sum(room for *_, room in pieces) + gap * (len(pieces) - 1)
     squeeze = min(width / total, rng.uniform(0.85, 1.25))
     x = x0 + (width - total * squeeze) * rng.uniform(0.3, 0.7)
-    for found, w, tall in pieces:
+    for found, w, tall, room in pieces:
         if found is not None:
-            _stamp(ink, found, x, y0 + (height - tall) * 0.6, w * squeeze, tall)
-        x += (w + gap) * squeeze
+            _stamp(ink, found, x + (room - w) / 2 * squeeze, y0 + (height - tall) * 0.6, w * squeeze, tall)
+        x += (room + gap) * squeeze
 
 
 def _separator(character: str) -> Mask:

@@ -38,7 +38,7 @@ _KEYS = {
     "file": "region name fonts glyphs alphabets letters reads colours layouts",
     "layouts": "name weight size colours background bar texts border bolts strip band seals stickers rules words",
     "colours": "plate ink weight",
-    "texts": "at patterns stack small wide",
+    "texts": "at patterns stack small wide cell",
     "border": "inset width radius colour chance",
     "strip": "width colour text chance right",
     "band": "height colour text chance",
@@ -69,13 +69,15 @@ class Paint:
 @dataclass(frozen=True)
 class TextBox:
     """Where one run of characters stands. `stack` sets them below each other; `small` is the height of Hangul and hanzi
-    relative to the digits, `wide` how much wider than a font's the characters are at most."""
+    relative to the digits, `wide` how much wider than a font's the characters are at most. With `cell`, every character
+    stands in a cell of this width by its height, hanzi squeezed into it, as some standards have it."""
 
     at: Box
     patterns: tuple[str, ...]
     stack: bool
     small: float
     wide: float = 1.0
+    cell: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -263,6 +265,7 @@ def _layout(data: Mapping[str, Any], colours: Mapping[str, Any], alphabets: Mapp
                 bool(entry.get("stack")),
                 float(entry.get("small", 1.0)),
                 float(entry.get("wide", 1.0)),
+                float(entry.get("cell", 0.0)),
             )
         )
     decor = {

@@ -7,11 +7,14 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 import cv2
 import keras
+
+from plate_ocr.training.run_folder import RunError
 
 
 class Feed(keras.utils.PyDataset):  # type: ignore[misc]
@@ -66,8 +69,24 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         for ahead in range(place, place + self._ahead):
             key = divmod(ahead, len(self))
             if key not in self._pending:
-                self._pending[key] = self._pool.submit(self._make, *key)
-        return self._pending.pop((epoch, index)).result()
+                self._pending[key] = self._pool.submit(_make, self._make, *key)
+        try:
+            return self._pending.pop((epoch, index)).result()
+        except BrokenProcessPool:
+            raise RunError(
+                "a process that makes batches was ended from outside, perhaps for want of memory; go on with --resume, "
+                "or make them in this one: --workers 0"
+            ) from None
+
+
+_failure: Exception | None = None
+"""Why this process could not be made ready: told when the first batch is asked for, for only then somebody listens."""
+
+
+def _make(make: Callable[[int, int], Any], epoch: int, index: int) -> Any:
+    if _failure is not None:
+        raise _failure
+    return make(epoch, index)
 
 
 def _prepare_worker(start: Callable[..., None], settings: tuple[Any, ...]) -> None:
@@ -76,7 +95,11 @@ def _prepare_worker(start: Callable[..., None], settings: tuple[Any, ...]) -> No
     if trainer := multiprocessing.parent_process():
         # A trainer that is killed cannot stop its workers, and they would wait for it forever.
         threading.Thread(target=_end_with, args=(trainer,), daemon=True).start()
-    start(*settings)
+    global _failure
+    try:
+        start(*settings)
+    except Exception as failure:
+        _failure = failure
 
 
 def _end_with(trainer: BaseProcess) -> None:
