@@ -34,6 +34,9 @@ from plate_ocr.cli.options import carry_out, cell_option, run_options, run_setti
     help="The characters to learn; 'labels' takes those that occur in the labels, '+ÄÖ' adds to those of --from.",
 )
 @click.option("--freeze", type=int, help="With --from: the first so many convolutions keep their weights.")
+@click.option(
+    "--distill", type=float, help="With --from: how much it counts to read the plates it read right as before."
+)
 @click.option("--patience", type=int, help="Epochs without a better dev score before stopping.")
 @cell_option
 @click.option(

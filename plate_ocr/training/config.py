@@ -85,9 +85,10 @@ class TrainConfig(RunConfig):
     `teacher` names a reader that reads the training crops first: `permute` is the share of real crops whose characters
     change places, where it told them apart; labels that it contradicts with a confidence of at least `distrust` are
     left out; `straighten` is the share of real crops that are seen as the shipped detector cuts their plates out, where
-    it finds them whole. Of weights that the run starts from, the first `freeze` convolutions stay as they are. The run
-    stops after `patience` epochs without a better dev score, and keeps the "best" weights or the "last". With
-    `mixed_precision`, the network computes in 16 bits where that is safe.
+    it finds them whole. Of weights that the run starts from, the first `freeze` convolutions stay as they are, and
+    plates that they read right are to be read with the same probabilities, which counts `distill` as much as the
+    labels. The run stops after `patience` epochs without a better dev score, and keeps the "best" weights or the
+    "last". With `mixed_precision`, the network computes in 16 bits where that is safe.
     """
 
     labels: tuple[str, ...] = ()
@@ -103,6 +104,7 @@ class TrainConfig(RunConfig):
     distrust: float = 0.0
     straighten: float = 0.0
     freeze: int = 0
+    distill: float = 0.0
     patience: int = 10
     keep: str = "best"
     mixed_precision: bool = False
@@ -131,6 +133,10 @@ class TrainConfig(RunConfig):
             raise ConfigError(f"freeze is a number of convolutions up to {len(self.architecture.channels)}")
         if self.freeze and not self.start:
             raise ConfigError("freeze keeps weights that were learned before: name the reader to start from (--from)")
+        if self.distill < 0 or (self.distill and (not self.start or self.architecture.head != "ctc")):
+            raise ConfigError(
+                "distill is a weight of 0 or more, and needs a reader to start from (--from) and the head ctc"
+            )
         if not self.labels and self.synthetic < 1:
             raise ConfigError("without a label table every sample has to be drawn: set synthetic to 1")
         if self.keep not in ("best", "last"):

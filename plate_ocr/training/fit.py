@@ -23,6 +23,7 @@ from plate_ocr.recognition.network import KerasAttention
 from plate_ocr.recognition.preprocess import normalize, prepare
 from plate_ocr.training.attention import build_reader, classes_before
 from plate_ocr.training.config import TrainConfig
+from plate_ocr.training.distillation import DistilledCtcLoss, StartReader
 from plate_ocr.training.epochs import EpochRecord, StayFinite, choose_dev, fit_epochs, make_optimizer, watch
 from plate_ocr.training.feed import Feed
 from plate_ocr.training.loss import CtcLoss, TextLoss
@@ -105,7 +106,7 @@ class DevScore(EpochRecord):
             self.model.stop_training = True
 
     def _remember(self, memory: Memory) -> dict[str, float]:
-        loss = self.model.evaluate(*_as_input(self._head, memory.batch), batch_size=DEV_BATCH, verbose=0)
+        loss = self.model.evaluate(*as_input(self._head, memory.batch), batch_size=DEV_BATCH, verbose=0)
         result = self._read(normalize(memory.batch[0]), memory.texts)
         return {"others_loss": float(loss), "others_plate_accuracy": result.plate_accuracy}
 
@@ -144,7 +145,8 @@ def train(
     watching = watch(tensorboard)
     labels, dev = split_labels(config)
     first_epoch = epochs_done(run) if resume else 0
-    model = _last_model(config, run) if first_epoch else _new_model(config, say)
+    start = StartReader(config.start, config.make_alphabet()) if config.distill else None
+    model = _last_model(config, run) if first_epoch else new_model(config, start, say)
     begin(run, config)
     alphabet = config.make_alphabet()
     with writing(run / "alphabet.txt"):
@@ -160,7 +162,8 @@ def train(
         f"{model.count_params():,} parameters{f' ({fixed:,} fixed)' if fixed else ''}, "
         f"{config.architecture.steps} time steps, epoch {first_epoch + 1} of {config.last_epoch}"
     )
-    settings, finish = (config, labels), partial(_as_input, config.architecture.head)
+    finish = start.targets if start else partial(as_input, config.architecture.head)
+    settings = (config, labels)
     feed = Feed(config.steps, start_worker, settings, make_batch, finish, first_epoch=first_epoch, workers=workers)
     callbacks = [EpochSeed(config.seed), StayFinite(run), DevScore(config, dev, run, say), *watching]
     fit_epochs(model, feed, config, callbacks, first_epoch=first_epoch)
@@ -179,7 +182,8 @@ def _last_model(config: TrainConfig, run: Path) -> keras.Model:
     return model
 
 
-def _new_model(config: TrainConfig, say: Callable[[str], None]) -> keras.Model:
+def new_model(config: TrainConfig, start: StartReader | None, say: Callable[[str], None]) -> keras.Model:
+    """The network of a run before its first step, compiled."""
     keras.utils.set_random_seed(config.seed)
     alphabet = config.make_alphabet()
     with _precision(config):
@@ -189,7 +193,9 @@ def _new_model(config: TrainConfig, say: Callable[[str], None]) -> keras.Model:
         fresh = take_weights(model, load_reader(files), alphabet, files.alphabet)
         say(f"weights from {config.start}; fresh: {', '.join(fresh) or 'none'}")
         freeze(model, config.freeze)
-    loss = TextLoss() if config.architecture.head == "attention" else CtcLoss()
+    loss: keras.losses.Loss = TextLoss() if config.architecture.head == "attention" else CtcLoss()
+    if start is not None:
+        loss = DistilledCtcLoss(config.distill, start.shared)
     model.compile(optimizer=make_optimizer(config), loss=loss, jit_compile=False)
     return model
 
@@ -206,7 +212,8 @@ def _precision(config: TrainConfig) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def _as_input(head: str, batch: Batch) -> tuple[Any, Any]:
+def as_input(head: str, batch: Batch) -> tuple[Any, Any]:
+    """A batch as a network with this head takes it: its inputs, and the classes."""
     crops, classes = batch
     if head == "attention":
         return {"crop": normalize(crops), "previous": classes_before(classes)}, classes

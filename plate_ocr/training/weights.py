@@ -92,12 +92,12 @@ def take_weights(model: keras.Model, source: keras.Model, alphabet: Alphabet, kn
             known_to_be_new = _BLOCK.fullmatch(layer.name) or layer.name in may_be_fresh
             (fresh if known_to_be_new else wrong).append(layer.name)
         elif layer.name == "logits" and found[0].shape[0] == weights[0].shape[0]:
-            here, there = _shared_classes(alphabet, known)
+            here, there = shared_classes(alphabet, known)
             for mine, theirs in zip(weights, found, strict=True):
                 mine[..., here] = theirs[..., there]
             layer.set_weights(weights)
         elif layer.name == "embedding":
-            here, there = _shared_classes(alphabet, known)
+            here, there = shared_classes(alphabet, known)
             weights[0][here] = found[0][there]
             layer.set_weights(weights)
         elif [w.shape for w in weights] == [w.shape for w in found]:
@@ -118,7 +118,7 @@ def _attends(model: keras.Model) -> bool:
     return any(layer.name == "step" for layer in model.layers)
 
 
-def _shared_classes(alphabet: Alphabet, known: Alphabet) -> tuple[list[int], list[int]]:
+def shared_classes(alphabet: Alphabet, known: Alphabet) -> tuple[list[int], list[int]]:
     """The classes that two alphabets share, class 0 with them, as the first numbers them and as the second does."""
     places = {c: i for i, c in enumerate(("", *known.characters))}
     kept = [(i, places[c]) for i, c in enumerate(("", *alphabet.characters)) if c in places]
