@@ -68,10 +68,10 @@ def main(plates: Path, settings: Path, steps: int, rounds: int, workers: int) ->
     finish = partial(as_input, config.architecture.head)
     fed, bare = [], []
     for _ in range(rounds):
-        feed = Feed(steps + WARM, start_worker, (config, labels), make_batch, finish, workers=workers)
-        batches = (feed[i] for i in range(len(feed)))
-        fed.append(samples_a_second(model, batches, steps, config.batch))
+        feed = Feed(1 + WARM + steps, start_worker, (config, labels), make_batch, finish, workers=workers)
         same = feed[0]
+        batches = (feed[i] for i in range(1, len(feed)))
+        fed.append(samples_a_second(model, batches, steps, config.batch))
         feed.close()
         bare.append(samples_a_second(model, itertools.repeat(same), steps, config.batch))
     table = Table(title=f"{model.count_params():,} parameters, batches of {config.batch}, {steps} steps")

@@ -23,7 +23,7 @@ for run in 5 6 7 8; do
     train "$run" runs/pseudo/labels.csv --scenes "$plates/scenes/labels.csv"
 done
 plate-ocr average runs/reader-6 runs/reader-8 --share 0.7 --output runs/reader-6-8
-# The last two take up what it reads by now.
+# The next ones take up what it reads by now.
 plate-ocr dataset label "$plates/scenes/labels.csv" "$plates/crops/labels.csv" --split train,unlabelled \
     --model runs/reader-6-8 --output runs/pseudo-9
 for run in 9 10; do

@@ -104,6 +104,8 @@ def _quantize(run: Path, table: Path, split: str) -> None:
     (was, now), (slow, fast), (large, small) = cost.found, cost.milliseconds, cost.size
     click.echo(f"{path}: convolutions in 8 bits, {small / 1e6:.1f} MB instead of {large / 1e6:.1f}")
     click.echo(f"{cost.pictures:,} {what}: {now:,} instead of {was:,}; the same: {cost.same:,}")
+    if cost.unopened:
+        click.echo(f"{cost.unopened:,} more could not be opened and count for nothing; see plate-ocr dataset check")
     click.echo(f"the network on one thread: {fast:.1f} ms a picture instead of {slow:.1f}")
 
 

@@ -22,7 +22,10 @@ TOLERANCE = 1e-4
 
 
 def write_onnx(model: keras.Model, path: Path, *given: keras.InputSpec) -> None:
-    """Write a model that was called before as an ONNX file whose inputs are as `given`, by name, shape and type."""
+    """Write a model that was called before as an ONNX file whose inputs are as `given`, by name, shape and type. Raises
+    ModelError on another backend than TensorFlow."""
+    if keras.backend.backend() != "tensorflow":
+        raise ModelError("ONNX files come out of the TensorFlow backend: set KERAS_BACKEND=tensorflow")
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         # keras's exporter probes np.object, which NumPy announces to change.
@@ -40,8 +43,6 @@ def export(run: Path, **about: Any) -> float:
     """
     if not (run / KERAS).is_file():
         raise ModelError(f"{run} holds no {KERAS}; train it first")
-    if keras.backend.backend() != "tensorflow":
-        raise ModelError("ONNX files come out of the TensorFlow backend: set KERAS_BACKEND=tensorflow")
     config = TrainConfig.load(run / "config.json")
     architecture = config.architecture
     model = keras.models.load_model(run / KERAS, compile=False)

@@ -66,11 +66,11 @@ class Feed(keras.utils.PyDataset):  # type: ignore[misc]
         if self._pool is None:
             return self._make(epoch, index)
         place = epoch * len(self) + index
-        for ahead in range(place, place + self._ahead):
-            key = divmod(ahead, len(self))
-            if key not in self._pending:
-                self._pending[key] = self._pool.submit(_make, self._make, *key)
         try:
+            for ahead in range(place, place + self._ahead):
+                key = divmod(ahead, len(self))
+                if key not in self._pending:
+                    self._pending[key] = self._pool.submit(_make, self._make, *key)
             return self._pending.pop((epoch, index)).result()
         except BrokenProcessPool:
             raise RunError(

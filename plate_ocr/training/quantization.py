@@ -41,7 +41,7 @@ from plate_ocr.photos import PhotoError, load
 from plate_ocr.recognition.preprocess import prepare
 from plate_ocr.recognition.recognizer import Recognizer
 from plate_ocr.training.detector.export import load_detector, write_detector
-from plate_ocr.training.export import write_crnn
+from plate_ocr.training.export import TOLERANCE, write_crnn
 from plate_ocr.training.weights import load_reader
 
 CROPS, PHOTOS = 320, 80
@@ -64,11 +64,12 @@ _Files = ReaderFiles | DetectorFiles
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """What 8 bits changed: over a number of `pictures`, how many texts were right or plates were found, before and
-    after; how many of those before are the `same` after; how many milliseconds the network takes for one picture on one
-    thread; and the bytes of its file."""
+    """What 8 bits changed: over a number of `pictures`, besides `unopened` ones, how many texts were right or plates
+    were found, before and after; how many of those before are the `same` after; how many milliseconds the network takes
+    for one picture on one thread; and the bytes of its file."""
 
     pictures: int
+    unopened: int
     found: tuple[int, int]
     same: int
     milliseconds: tuple[float, float]
@@ -79,21 +80,24 @@ def quantize_reader(run: Path, labels: Sequence[Label]) -> Cost:
     """Replace the reader.onnx in a folder by one in 8 bits, its scales taken from some of these crops, and compare. The
     `same` are those of which the text is.
 
-    Raises ModelError for a folder without weights or a head with attention, LabelError if no crop can be opened.
+    Needs the TensorFlow backend. Raises ModelError for a folder without weights, a head with attention, or an ONNX file
+    that differs from Keras before, LabelError if no crop can be opened.
     """
     files = open_reader(run)
     if files.head != "ctc":
         raise ModelError(f"{run} has a head with attention; --int8 is for readers with the head ctc, and for detectors")
-    labels = [label for label in _some(labels) if label.text]
-    crops = prepare(_opened([label.path for label in labels]), files.size)
+    some = _some([label for label in labels if label.text])
+    opened = _opened([label.path for label in some])
+    known = [label for label in some if label.path in opened]
+    crops = prepare([opened[label.path] for label in known], files.size)
     with _plain(files, ONNX, partial(write_crnn, load_reader(files))) as plain:
         batches = [crops[i : i + 16] for i in range(0, min(len(crops), CROPS), 16)]
-        quantize(plain / ONNX, run / ONNX, batches)
-        _save(files, ONNX)
-        before, after = ([read.text for read in read_crops(Recognizer(folder), labels)] for folder in (plain, run))
-        texts = [label.text for label in labels]
+        _replace(files, ONNX, plain, batches)
+        before, after = ([read.text for read in read_crops(Recognizer(folder), known)] for folder in (plain, run))
+        texts = [label.text for label in known]
         return Cost(
-            len(labels),
+            len(known),
+            len(some) - len(known),
             (_alike(before, texts), _alike(after, texts)),
             _alike(before, after),
             *_measure(plain / ONNX, run / ONNX, [crop[None] for crop in crops[:100]]),
@@ -104,10 +108,12 @@ def quantize_detector(run: Path, photos: Sequence[Path]) -> Cost:
     """Replace the detector.onnx in a folder by one in 8 bits, its scales taken from some of these photos, and compare.
     The `same` are finds of which half is shared with one after.
 
-    Raises ModelError for a folder without weights, LabelError if no photo can be opened.
+    Raises ModelError for a folder without weights or an ONNX file that differs from Keras before, LabelError if no
+    photo can be opened.
     """
     files = open_detector(run)
-    pictures = _opened(_some(photos))
+    some = _some(photos)
+    pictures = list(_opened(some).values())
     with _plain(files, DETECTOR_ONNX, partial(write_detector, load_detector(files))) as plain:
         network = NetworkDetector(plain)
         before = [network.detect(picture) for picture in pictures]
@@ -118,12 +124,12 @@ def quantize_detector(run: Path, photos: Sequence[Path]) -> Cost:
             for find in finds[:1]
         ]
         batches = [normalize(look[None])[:, None] for look in (*looks, *closer)]
-        quantize(plain / DETECTOR_ONNX, run / DETECTOR_ONNX, batches)
-        _save(files, DETECTOR_ONNX)
+        _replace(files, DETECTOR_ONNX, plain, batches)
         network = NetworkDetector(run)
         after = [network.detect(picture) for picture in pictures]
         return Cost(
             len(pictures),
+            len(some) - len(pictures),
             (sum(map(len, before)), sum(map(len, after))),
             sum(_again(find, finds) for early, finds in zip(before, after, strict=True) for find in early),
             *_measure(plain / DETECTOR_ONNX, run / DETECTOR_ONNX, batches[: len(looks)]),
@@ -182,14 +188,14 @@ def _some(pictures: Sequence[_Picture]) -> list[_Picture]:
     return [pictures[i] for i in chosen]
 
 
-def _opened(paths: Sequence[Path]) -> list[NDArray[np.uint8]]:
+def _opened(paths: Sequence[Path]) -> dict[Path, NDArray[np.uint8]]:
     """The pictures that can be opened, in grey."""
-    pictures = []
+    pictures = {}
     for path in paths:
         try:
-            pictures.append(load(path, grey=True))
+            pictures[path] = load(path, grey=True)
         except PhotoError:
-            continue
+            continue  # they are counted
     if not pictures:
         raise LabelError(f"none of {len(paths)} pictures can be opened; --int8 needs some to take its scales from")
     return pictures
@@ -197,13 +203,21 @@ def _opened(paths: Sequence[Path]) -> list[NDArray[np.uint8]]:
 
 @contextmanager
 def _plain(files: _Files, name: str, write: Callable[[Path], float]) -> Iterator[Path]:
-    """A copy of a model's folder with its network in single precision, whatever it was."""
+    """A folder with a model's network in single precision, whatever it was."""
     with TemporaryDirectory() as folder:
-        plain = Path(folder) / "plain"
-        shutil.copytree(files.folder, plain)
-        write(plain)
+        plain = Path(folder)
+        difference = write(plain)
+        if not difference <= TOLERANCE:
+            raise ModelError(f"{name} differs from Keras by {difference:.2e}; at most {TOLERANCE} passes")
         _save(dataclasses.replace(files, folder=plain), name)
         yield plain
+
+
+def _replace(files: _Files, name: str, plain: Path, batches: Sequence[Array]) -> None:
+    """Put the network of the folder `plain` into the model's own in 8 bits, when it is whole."""
+    quantize(plain / name, plain / "int8.onnx", batches)
+    shutil.move(plain / "int8.onnx", files.folder / name)
+    _save(files, name)
 
 
 def _save(files: _Files, name: str) -> None:
