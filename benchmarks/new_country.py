@@ -2,10 +2,12 @@
 
     python benchmarks/new_country.py ../shared/plates --output runs/new-country
 
-First a reader is trained from nothing on everything but these countries: neither their real crops nor drawn plates of
-them. Then, for each country and each number of its crops, that reader is trained further with `--preset small`, as a
-user would, and scored on the country's dev crops and on all others. What is in the output folder already is not done
-again.
+First a reader is trained on everything but these countries: neither their real crops nor drawn plates of them. With
+`--drawn` it is a country whose plates we can draw and have no crop of: its drawn plates stay, and `--start` may name a
+reader that drawn plates alone have taught (`train --config models/reader/train-1.json --synthetic 1`).
+
+Then, for each country and each number of its crops, that reader is trained further with `--preset small`, as a user
+would, and scored on the country's dev crops and on all others. What is in the output folder already is not done again.
 """
 
 from __future__ import annotations
@@ -49,11 +51,14 @@ class Row:
     others: float
 
 
-def base_settings(plates: Path, countries: tuple[str, ...], epochs: int) -> dict[str, object]:
-    """Those of the shipped reader's first run, with the regions of its last, and nothing of these countries."""
+def base_settings(plates: Path, undrawn: tuple[str, ...], start: Path | None, epochs: int) -> dict[str, object]:
+    """Those of the shipped reader's first run, with the regions of its eighth but for the undrawn. From a start
+    it learns a little more slowly."""
     settings = read_settings(READER / "train-1.json")
     regions = read_settings(READER / "train-8.json")["regions"]
-    left = [(name, weight) for name, weight in regions if name.upper() not in countries]
+    left = [(name, weight) for name, weight in regions if name.upper() not in undrawn]
+    if start:
+        settings |= {"start": str(start), "learning_rate": 0.0012, "warmup": 100}
     if epochs:
         settings |= {"epochs": epochs, "patience": epochs}
     return settings | {"regions": left, "fonts": [str(plates / "fonts")], "glyphs": [str(plates / "glyphs")]}
@@ -87,14 +92,28 @@ def score(run: Path, labels: list[Label], countries: tuple[str, ...]) -> dict[st
 @click.option("--countries", default="UZ,TN", show_default=True, help="Regions that the first reader never sees.")
 @click.option("--crops", default="100,300,1000", show_default=True, help="How many of a country's crops to learn from.")
 @click.option("--epochs", default=0, help="Of the first reader, of 19,200 samples each; default: as models/reader has.")
+@click.option("--start", type=click.Path(path_type=Path, exists=True), help="A reader that the first one begins with.")
+@click.option("--drawn", is_flag=True, help="Leave out the countries' crops only, and draw their plates as ever.")
+@click.option("--distill", default=0.0, help="As train --distill has it, of the trainings on a country's crops.")
 @click.option("--seed", default=1, show_default=True, help="Which crops are taken.")
 @click.option("--quick", is_flag=True, help="A few steps each: whether all of it runs.")
-def main(plates: Path, output: Path, countries: str, crops: str, epochs: int, seed: int, quick: bool) -> None:
+def main(
+    plates: Path,
+    output: Path,
+    countries: str,
+    crops: str,
+    epochs: int,
+    start: Path | None,
+    drawn: bool,
+    distill: float,
+    seed: int,
+    quick: bool,
+) -> None:
     """Train, score, and print the table."""
     new = tuple(countries.upper().split(","))
     labels = [row for row in read_labels(plates / "crops" / "labels.csv") if row.text]
     short = SHORT if quick else {}
-    settings = base_settings(plates, new, epochs) | short
+    settings = base_settings(plates, () if drawn else new, start, epochs) | short
     output.mkdir(parents=True, exist_ok=True)
     known = output / "known.csv"
     write_label_rows(known, (row for row in labels if row.region not in new))
@@ -107,12 +126,13 @@ def main(plates: Path, output: Path, countries: str, crops: str, epochs: int, se
         dev = [row for row in labels if row.region == country and row.split == "dev"]
         order = np.random.default_rng(seed).permutation(len(own))
         for count in map(int, crops.split(",")):
-            run, part = output / f"{country}-{count}", output / f"{country}-{count}.csv"
+            run = output / f"{country}-{count}{f'-distill-{distill:g}' if distill else ''}"
+            part = output / f"{country}-{count}.csv"
             write_label_rows(part, [*(own[i] for i in order[:count]), *dev])
             # The base is its own teacher: the shipped reader knows these plates.
             given = {"labels": [str(part)], "splits": ["train"], "dev_splits": ["dev"], "dev_fraction": 0.0}
-            given |= {"start": str(base), "teacher": str(base), "fonts": settings["fonts"]} | short
-            minutes = trained(reader_config(run, None, given, preset="small"), run)
+            given |= {"start": str(base), "teacher": str(base), "fonts": settings["fonts"], "distill": distill}
+            minutes = trained(reader_config(run, None, given | short, preset="small"), run)
             after = score(run, labels, new)
             rows.append(Row(country, min(count, len(own)), minutes, after[country], after[""]))
             with (output / "results.csv").open("w", encoding="utf-8", newline="") as stream:
