@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from plate_ocr.plate import Character, Corners, Plate, Status
+from plate_ocr.plate import Character, Corners, Plate, RegionGuess, Status
 
 if TYPE_CHECKING:
     from plate_ocr.reader import PlateReader
 
 __version__ = "0.1.0"
-__all__ = ["Character", "Corners", "Plate", "PlateReader", "Status"]
+__all__ = ["Character", "Corners", "Plate", "PlateReader", "RegionGuess", "Status"]
 
 
 def __getattr__(name: str) -> Any:

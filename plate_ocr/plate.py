@@ -76,11 +76,21 @@ class Character:
 
 
 @dataclass(frozen=True, slots=True)
+class RegionGuess:
+    """A region that a plate can be of, and how likely it is, 0 to 1."""
+
+    region: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
 class Plate:
     """One row of the result: a plate in a photo, or what became of a photo that gave none.
 
     `confidence` is the probability that the whole text is right, as the reader sees it; `characters` holds one entry
-    for each character of `text`. `number` counts the plates of one photo from 1 and is 0 in a row without a plate.
+    for each character of `text`. `regions` are those that it can be of, likeliest first, by the format of its text and,
+    where that leaves a doubt, by its looks; `region` is the first of them where it is likely enough to be named, else
+    ''. `number` counts the plates of one photo from 1 and is 0 in a row without a plate.
     """
 
     source: str
@@ -92,6 +102,7 @@ class Plate:
     corners: Corners | None = None
     characters: tuple[Character, ...] = field(default=())
     message: str = ""
+    regions: tuple[RegionGuess, ...] = ()
 
     @property
     def ok(self) -> bool:

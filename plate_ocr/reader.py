@@ -181,5 +181,6 @@ def _plate(source: str, corners: Corners, reading: Reading, min_confidence: floa
         region=reading.region,
         corners=corners,
         characters=reading.characters,
+        regions=reading.regions,
         message=f"known plate; read as {reading.read_as}" if reading.read_as else "",
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from plate_ocr import PlateReader
+from plate_ocr.batch.sinks import json_row, plate_of_json
 from plate_ocr.cli import main
 from plate_ocr.evaluation.metrics import naming
 from plate_ocr.model_store import open_regions
@@ -64,6 +67,20 @@ def test_the_shipped_one_tells_drawn_plates_apart() -> None:
     # Of 32 regions, most of them alike at this size; and this machine may lack the fonts that it learned.
     assert np.mean([code == crop.region for code, crop in zip(named, drawn, strict=True)]) > 0.4
     assert classifier([]).shape == (0, len(classifier.codes))
+
+
+def test_every_region_that_a_plate_can_be_of_is_told_with_its_probability() -> None:
+    photos = sorted((SAMPLE / "scenes").glob("*.jpg"))[:8]
+    plates = [plate for plate in PlateReader().read_many(photos) if plate.text]
+    assert len(plates) > 5
+    for plate in plates:
+        likely = [guess.probability for guess in plate.regions]
+        assert likely == sorted(likely, reverse=True)
+        assert sum(likely) == pytest.approx(1, abs=0.2)
+        named = [guess.region for guess in plate.regions if guess.probability >= 0.9]
+        assert plate.region == (named[0] if named else "")
+        assert plate_of_json(json.loads(json.dumps(json_row(plate)))) == plate
+    assert any(len(plate.regions) > 1 for plate in plates)
 
 
 def test_a_text_outside_the_regions_asked_for_is_none_of_theirs() -> None:

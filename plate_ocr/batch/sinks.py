@@ -1,4 +1,5 @@
-"""Where rows go, chosen by the file's suffix: CSV, JSONL, SQLite or Parquet. All hold the same columns.
+"""Where rows go, chosen by the file's suffix: CSV, JSONL, SQLite or Parquet. All hold the same columns; JSONL
+also the regions that a plate can be of.
 
 A sink is written in steps: `write` collects rows, `commit` puts them on the disk and says where the output ends now,
 `rewind` cuts off what came after such a place.
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from plate_ocr.photos import printable
-from plate_ocr.plate import Character, Corners, Plate, Status
+from plate_ocr.plate import Character, Corners, Plate, RegionGuess, Status
 
 SCHEMA = 1
 """The version of what follows; a column `schema` holds it in every row."""
@@ -69,7 +70,8 @@ def csv_row(plate: Plate) -> dict[str, Any]:
 
 
 def json_row(plate: Plate) -> dict[str, Any]:
-    """A plate as a JSON object: corners are four pairs, and characters stand beside their confidences."""
+    """A plate as a JSON object: corners are four pairs, characters stand beside their confidences, and all regions that
+    it can be of beside their probabilities."""
     return {
         "schema": SCHEMA,
         "source": printable(plate.source),
@@ -77,6 +79,7 @@ def json_row(plate: Plate) -> dict[str, Any]:
         "text": printable(plate.text),
         "confidence": plate.confidence,
         "region": plate.region,
+        "regions": [{"region": g.region, "probability": g.probability} for g in plate.regions],
         "corners": [list(point) for point in plate.corners.points] if plate.corners else None,
         "characters": [{"text": c.text, "confidence": c.confidence} for c in plate.characters],
         "status": plate.status.value,
@@ -96,6 +99,7 @@ def plate_of_json(row: dict[str, Any]) -> Plate:
         corners=Corners.of(row["corners"]) if row["corners"] else None,
         characters=tuple(Character(c["text"], c["confidence"]) for c in row["characters"]),
         message=row["message"],
+        regions=tuple(RegionGuess(g["region"], g["probability"]) for g in row.get("regions", ())),  # not in older parts
     )
 
 

@@ -73,7 +73,7 @@ def _show_naming(console: Console, evaluation: Evaluation) -> None:
     console.print(
         f"region of {everywhere.plates} plates named: right {right:.1%}, wrong {wrong:.1%}, not named {unnamed:.1%} ("
         + ", ".join(f"{code} {n.shares()[0]:.1%} right" for code, n in naming.items())
-        + ")",
+        + f"); the likeliest is right of {evaluation.likeliest.shares()[0]:.1%}",
         soft_wrap=True,
     )
 

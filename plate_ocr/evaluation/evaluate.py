@@ -23,7 +23,8 @@ class Read:
     """A labelled crop and what was read in it. An unreadable picture counts as read with nothing.
 
     `lines` is the label table's, or the reader's own where the table does not say. `height` is the crop's, in pixels.
-    `stage` says after which look the reading stood, `region` whose plate the reader took it for, '' if it did not say.
+    `stage` says after which look the reading stood, `region` whose plate the reader took it for, '' if it did not say,
+    and `likeliest` whose it held to be likeliest, however doubtful.
     """
 
     label: Label
@@ -34,6 +35,7 @@ class Read:
     height: int = 0
     stage: str = "1"
     region: str = ""
+    likeliest: str = ""
 
     @property
     def pair(self) -> tuple[str, str]:
@@ -101,10 +103,19 @@ class Evaluation:
     @property
     def naming(self) -> dict[str, Naming]:
         """How often the plates of each region that has formats were named as its; all of them together under ''."""
-        known = {region.code for region in load_regions()} - {NOWHERE}
-        pairs = [(read.label.region, read.region) for read in self.reads if read.label.region in known]
+        pairs = [(read.label.region, read.region) for read in self._with_formats]
         by_region = {code: naming(p for p in pairs if p[0] == code) for code in sorted({truth for truth, _ in pairs})}
         return by_region | ({"": naming(pairs)} if pairs else {})
+
+    @property
+    def likeliest(self) -> Naming:
+        """How often the likeliest region was the right one, of the plates of all regions that have formats."""
+        return naming((read.label.region, read.likeliest) for read in self._with_formats)
+
+    @property
+    def _with_formats(self) -> list[Read]:
+        known = {region.code for region in load_regions()} - {NOWHERE}
+        return [read for read in self.reads if read.label.region in known]
 
     def confusions(self, most: int = 10) -> list[tuple[str, str, int]]:
         """The commonest (label's character, read as, how often)."""
@@ -143,6 +154,7 @@ class Evaluation:
                 code or "all": {"plates": n.plates, "right": n.right, "wrong": n.wrong, "unnamed": n.unnamed}
                 for code, n in self.naming.items()
             },
+            "likeliest_region_right": self.likeliest.right,
             "calibration": _calibration_dict(self.calibration),
             "confusions": [{"label": t, "read": r, "count": n} for t, r, n in self.confusions(50)],
             "worst": [
@@ -193,6 +205,7 @@ def read_crops(recognizer: Recognizer, labels: Iterable[Label], *, batch: int = 
                 height=crop.shape[0],
                 stage=reading.stage,
                 region=reading.region,
+                likeliest=reading.regions[0].region if reading.regions else "",
             )
         yield from reads
 

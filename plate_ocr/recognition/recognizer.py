@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from plate_ocr.detection import Detector, make_detector
 from plate_ocr.model_store import ModelError, open_reader
-from plate_ocr.plate import Character
+from plate_ocr.plate import Character, RegionGuess
 from plate_ocr.recognition.alignment import text_log_p
 from plate_ocr.recognition.attention import AttentionDecoder, AttentionText
 from plate_ocr.recognition.confidence import Confidence
@@ -37,7 +37,10 @@ BELIEVED = 0.1
 read a crop, and nobody relies on them."""
 
 CLEAR = 0.9
-"""A region is named if, of all regions whose formats the text fits, it is at least this likely."""
+"""A region is named if, of all that the plate can be of, it is at least this likely."""
+
+UNLIKELY = 0.01
+"""Regions less likely than this are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +48,21 @@ class Reading:
     """What one crop says: its characters and the probability of the whole text, 0 to 1.
 
     `places` says for each character about where its centre stands, from 0 at the crop's left edge to 1 at its right;
-    `region` is set where the format leaves no doubt; `stage` says after which look the reading stood. `read_as` is
-    what was read where the text is a known plate instead.
+    `regions` are those whose plate it can be, likeliest first; `stage` says after which look the reading stood.
+    `read_as` is what was read where the text is a known plate instead.
     """
 
     characters: tuple[Character, ...]
     confidence: float
     places: tuple[float, ...] = ()
-    region: str = ""
+    regions: tuple[RegionGuess, ...] = ()
     stage: str = "1"
     read_as: str = ""
+
+    @property
+    def region(self) -> str:
+        """The likeliest region where it leaves little doubt, else ''."""
+        return self.regions[0].region if self.regions and self.regions[0].probability >= CLEAR else ""
 
     @property
     def text(self) -> str:
@@ -182,8 +190,7 @@ class Recognizer:
             looks = self._classifier([crops[i] for i in doubtful])
             for i, row in zip(doubtful, looks.tolist(), strict=True):
                 regions[i] = combined(regions[i], dict(zip(self._classifier.codes, row, strict=True)))
-        likeliest = (next(iter(found.items()), ("", 0.0)) for found in regions)
         return [
-            replace(reading, region=code if p >= CLEAR else "")
-            for reading, (code, p) in zip(readings, likeliest, strict=True)
+            replace(reading, regions=tuple(RegionGuess(code, p) for code, p in found.items() if p >= UNLIKELY))
+            for reading, found in zip(readings, regions, strict=True)
         ]
