@@ -237,7 +237,7 @@ class AttentionDecoder(Decoder):
         least = first.log_p[np.arange(len(first.log_p)), [*first.classes, END]].min()
         if least < math.log(self._enough):
             return False
-        return self._stands(first.classes, first.text_log_p, self._penalty(first.log_p))
+        return self._stands(first.classes, first.text_log_p, first.log_p)
 
     def _search(self, penalty: float) -> Search:
         return Search(

@@ -149,19 +149,20 @@ class Decoder:
         self.decoded += 1
         if min(first.confidences, default=1.0) >= self._enough:
             p = text_log_p(log_p, first.classes)
-            if self._stands(first.classes, p, self._penalty(log_p)):
+            if self._stands(first.classes, p, log_p):
                 return Text(first.classes, _p(p), log_p, first.steps)
         self.searched += 1
         found = self.candidates(log_p)
         return Text(found[0].classes, _p(found[0].log_p), log_p) if found else Text((), 0.0, log_p)
 
-    def _stands(self, classes: Sequence[int], log_p: float, penalty: float) -> bool:
-        """Whether a greedy text of this log-probability needs no search, where misfits pay this penalty."""
-        pays = min(self._cost(classes), penalty) if classes else 0.0
+    def _stands(self, classes: Sequence[int], own: float, log_p: NDArray[np.float32]) -> bool:
+        """Whether a greedy text whose log-probability is `own` needs no search in log-probabilities (T, C)."""
+        pays = self._cost(classes) if classes else 0.0
         if not pays or self._prior:
             return not pays
+        pays = min(pays, self._penalty(log_p))
         # All others together are less likely by more than they may gain.
-        return log_p - math.log1p(-math.exp(min(log_p, -1e-9))) > pays
+        return not pays or own - math.log1p(-math.exp(min(own, -1e-9))) > pays
 
     def _cost(self, classes: Iterable[int]) -> float:
         """Nats that a text pays for its format; infinite if it fits none."""

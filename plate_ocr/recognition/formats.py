@@ -38,6 +38,14 @@ class _Layout:
     share: float
 
 
+_Shares = dict[tuple[int, str], float]
+"""What of each region is at a node: (node, region code) -> share of its plates."""
+
+
+def _set_bits(number: int) -> list[int]:
+    return [bit for bit in range(number.bit_length()) if number >> bit & 1]
+
+
 class Formats:
     """The patterns of regions, as an automaton that is made deterministic as far as it is used."""
 
@@ -55,11 +63,13 @@ class Formats:
                 layouts.append(_Layout(self._add(region, k.texts, share), region.code, share))
         for layout in layouts:
             self._count_left(layout.node)
-        # By first character: most of a few hundred layouts fall out with it.
-        self._first: dict[str, list[_Layout]] = defaultdict(list)
+        # By first character and length: most of a few hundred layouts fall out with them.
+        self._first: dict[tuple[str, int], _Shares] = defaultdict(lambda: defaultdict(float))
         for layout in layouts:
             for character, into in self._nodes[layout.node].next.items():
-                self._first[character] += [_Layout(n, layout.region, layout.share * share) for n, share in into]
+                for n, share in into:
+                    for more in _set_bits(self._nodes[n].left):
+                        self._first[character, 1 + more][n, layout.region] += layout.share * share
         self._start = frozenset(layout.node for layout in layouts)
         self.start = 1
         self._forget()
@@ -108,14 +118,10 @@ class Formats:
         Every region is as likely as another before the text is known, and within a region every text of a layout.
         """
         nodes, left = self._nodes, 1 << max(0, len(text) - 1)
-        at: dict[tuple[int, str], float] = defaultdict(float)
-        for layout in self._first.get(text[:1], ()):
-            # Layouts of another length fall out at once.
-            if nodes[layout.node].left & left:
-                at[layout.node, layout.region] += layout.share
+        at = self._first.get((text[:1], len(text)), {})
         for character in text[1:]:
             left >>= 1
-            after: dict[tuple[int, str], float] = defaultdict(float)
+            after: _Shares = defaultdict(float)
             for (node, region), p in at.items():
                 for n, share in nodes[node].next.get(character, ()):
                     if nodes[n].left & left:

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 
 def to_grey(crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A BGR (H, W, 3) or grey (H, W) uint8 crop as grey (H, W) uint8."""
+    """A BGR (H, W, 3) or grey (H, W) uint8 crop as grey (H, W) uint8. Raises ValueError for an empty one."""
+    if crop.size == 0:
+        raise ValueError(f"an empty crop (shape {crop.shape}) cannot be read")
     if crop.ndim == 2:
         return crop
     if crop.shape[2] == 1:
@@ -25,8 +27,6 @@ def fit(crop: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
     The aspect ratio is given up on purpose: a two-line plate and a long one then fill the same grid, so none loses
     resolution to padding. Raises ValueError for an empty crop.
     """
-    if crop.size == 0:
-        raise ValueError(f"an empty crop (shape {crop.shape}) cannot be read")
     height, width = size
     grey = to_grey(crop)
     shrinks = grey.shape[0] > height or grey.shape[1] > width

@@ -134,9 +134,10 @@ class Recognizer:
 
     def read(self, crops: Sequence[NDArray[np.uint8]]) -> list[Reading]:
         """Read BGR or grey uint8 crops, all in one batch. Raises ValueError for an empty crop."""
+        crops = [to_grey(crop) for crop in crops]
         seen = [[text] for text in self.look(crops)]
         doubtful = [i for i, texts in enumerate(seen) if self._looks and HOPELESS <= texts[0].confidence < DOUBT]
-        views = [(i, view) for i in doubtful for view in other_views(to_grey(crops[i]), detector=self._straightener)]
+        views = [(i, view) for i in doubtful for view in other_views(crops[i], detector=self._straightener)]
         for (i, _), text in zip(views, self.look([view for _, view in views]), strict=True):
             seen[i].append(text)
         return self._named(crops, [self._agreed(texts) for texts in seen])
