@@ -192,6 +192,20 @@ def test_a_crop_given_in_place_of_a_photo_is_found_to_be_a_plate() -> None:
     assert hits >= 0.9 * plates
 
 
+def test_plates_of_60_pixels_in_a_phones_photo_are_found() -> None:
+    detector = NetworkDetector()
+    grain = np.random.default_rng(0).integers(60, 190, (30, 40), dtype=np.uint8)
+    for scene in read_photos(SAMPLE / "scenes" / "labels.csv")[6:9:2]:
+        corners = max((plate.corners for plate in scene.plates if plate.corners), key=lambda c: c.width)
+        scale = np.float32(60 / corners.width)
+        small = cv2.resize(load(scene.path, grey=True), None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        photo = cv2.resize(grain, (4032, 3024), interpolation=cv2.INTER_CUBIC)
+        photo[1500 : 1500 + small.shape[0], 2500 : 2500 + small.shape[1]] = small
+        found = [detection.corners.array for detection in detector.detect(np.asarray(photo, np.uint8))]
+        quad = corners.array * scale + np.array([2500, 1500], np.float32)
+        assert any(overlap(other, quad)[0] > 0.5 for other in found), scene.path.name
+
+
 def test_corners_that_cross_are_no_plate_and_stop_nothing() -> None:
     detector = NetworkDetector(again=False, refine=False)
 

@@ -21,7 +21,8 @@ from plate_ocr.recognition.preprocess import to_grey
 Picture = NDArray[np.uint8]
 
 ENOUGH = 0.5
-"""With a plate of this score found, a photo is not looked at again at half and at double size."""
+"""With a plate of this score found, after the closer look at it, a photo is not looked at again at half and at double
+size."""
 
 FLOOR = 0.3
 """Plates of this score are looked at more closely, which may lift them over the threshold."""
@@ -33,6 +34,10 @@ part for the whole, and looks again at half size."""
 SMALL = 480
 """A photo of no more pixels on its longer side is always looked at again at double size, too: the cars of a street have
 small plates in it. That costs at most as much as a photo of 960 pixels would, where the first look takes 640."""
+
+LARGE = 2000
+"""A photo of more pixels than these on its longer side is always looked at again at double size, too, which takes less
+than to open it did; and at four times that of the first look where no plate is found."""
 
 WINDOW = (192, 128)
 """Width and height of the window in which a plate's corners are looked at more closely, and below the plate's length in
@@ -83,10 +88,10 @@ class NetworkDetector:
         """`model` is a shipped name or the folder of a run; plates that score below `threshold`, 0 to 1, are left out.
 
         With `again`, a photo in which no plate is found for certain is looked at again at half and double size, a small
-        one always at double; with `refine`, each plate is looked at again by itself. `engine` runs the network:
-        "onnxruntime", or "opencv", its dnn module, which computes the same and takes several times as long, for it
-        starts anew with every size of photo and gains nothing by 8 bits. Raises ModelError if the model is missing or
-        damaged.
+        or large one always at double; with `refine`, each plate is looked at again by itself. `engine` is what runs the
+        network: "onnxruntime", or "opencv", its dnn module, which computes the same and takes several times as long,
+        for it starts anew with every size of photo and gains nothing by 8 bits. Raises ModelError if the model is
+        missing or damaged.
         """
         file = open_detector(model).file(DETECTOR_ONNX)
         self._network = _opencv(file) if engine == "opencv" else _onnxruntime(file, threads)
@@ -100,15 +105,16 @@ class NetworkDetector:
         if photo.size == 0:
             raise ValueError(f"an empty photo (shape {photo.shape}) cannot be searched")
         grey = to_grey(photo)
-        scale = first_scale(grey)
-        found = self._look(grey, scale)
-        unsure = max((score for _, score in found), default=0.0) < ENOUGH
-        if self._again and (unsure or max(length(quad) for quad, _ in found) * scale > LONG):
-            found += self._look(grey, scale / 2)
-        if self._again and (unsure or max(grey.shape) <= SMALL):
-            found += self._look(grey, 2 * scale)
-        if self._refine and found:
-            found = self._refined(grey, found)
+        scale, side = first_scale(grey), max(grey.shape)
+        found = self._seen(grey, scale)
+        if self._again:
+            unsure = _best(found) < ENOUGH
+            if unsure or max(length(quad) for quad, _ in found) * scale > LONG:
+                found += self._seen(grey, scale / 2)
+            if unsure or side <= SMALL or side > LARGE:
+                found += self._seen(grey, 2 * scale)
+            if side > LARGE and _best(found) < ENOUGH:
+                found += self._seen(grey, 4 * scale)
         if found:
             found = merge(np.stack([quad for quad, _ in found]), np.array([s for _, s in found], np.float32))
         # The network's four corners are four free points: now and then they cross.
@@ -122,6 +128,11 @@ class NetworkDetector:
 
     def _run(self, photos: Picture) -> list[NDArray[np.float32]]:
         return [np.moveaxis(out, 1, -1) for out in self._network(normalize(photos)[:, None])]
+
+    def _seen(self, photo: Picture, scale: float) -> list[tuple[Quads, float]]:
+        """Plates at one size of the photo, each looked at more closely if that is wished."""
+        found = self._look(photo, scale)
+        return self._refined(photo, found) if self._refine and found else found
 
     def _look(self, photo: Picture, scale: float) -> list[tuple[Quads, float]]:
         quads, scores = read_off(self.maps(photo, scale), threshold=min(FLOOR, self._threshold))
@@ -144,6 +155,10 @@ class NetworkDetector:
             else:
                 refined.append((quad, score / 2))
         return refined
+
+
+def _best(found: Sequence[tuple[Quads, float]]) -> float:
+    return max((score for _, score in found), default=0.0)
 
 
 def window(photo: Picture, quad: Quads) -> tuple[Picture, NDArray[np.float64]]:
