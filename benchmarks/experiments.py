@@ -37,6 +37,7 @@ from plate_ocr.training.weights import load_reader
 
 COLUMNS = ("experiment", "steps", "parameters", "minutes", "dev", "far")
 SHIPPED = Architecture(residual=(0, 0, 1, 1, 1, 1))
+REAL = {"synthetic": 0.0, "teacher": "reader"}
 FRESH = {"start": "", "learning_rate": 2e-3}
 EACH = 20
 """Batches of an epoch: each is a point of the loss's curve."""
@@ -68,6 +69,9 @@ EXPERIMENTS: dict[str, dict[str, Any]] = {
     ON_ITS_CONVOLUTIONS + "BiLSTM 96, attention": recurrent(head="attention"),
     ON_ITS_CONVOLUTIONS + "two BiLSTM 96": recurrent(lstm_units=(96, 96)),
     ON_ITS_CONVOLUTIONS + "BiLSTM 192": recurrent(lstm_units=(192,)),
+    ON_ITS_CONVOLUTIONS + "real crops alone": recurrent() | {"synthetic": 0.0},
+    ON_ITS_CONVOLUTIONS + "real crops alone, a third permuted": recurrent() | REAL | {"permute": 0.35},
+    ON_ITS_CONVOLUTIONS + "real crops alone, all permuted": recurrent() | REAL | {"permute": 1.0},
     "as shipped": {},
     "no permuted characters": {"permute": 0.0},
     "every real crop permuted": {"permute": 1.0},
