@@ -42,18 +42,18 @@ def main(labels: Path, split: str, model: str) -> None:
     reads = list(read_crops(Recognizer(model), rows))
 
     def by_eye(read: Read) -> str:
-        return seen.get(read.label.path.relative_to(labels.parent).as_posix(), read.label.text)
+        return seen.get("/".join(read.label.path.parts[-2:]), read.label.text)
 
-    ways: dict[str, Callable[[Read], bool]] = {
-        "labels as they are": lambda read: read.right,
-        "… O = 0, I = 1": lambda read: fold(read.text) == fold(read.label.text),
-        "by eye where the label is wrong": lambda read: read.text == by_eye(read),
-        "… O = 0, I = 1 ": lambda read: fold(read.text) == fold(by_eye(read)),
-    }
+    ways: list[tuple[str, Callable[[Read], bool]]] = [
+        ("labels as they are", lambda read: read.right),
+        ("… O = 0, I = 1", lambda read: fold(read.text) == fold(read.label.text)),
+        ("by eye where the label is wrong", lambda read: read.text == by_eye(read)),
+        ("… O = 0, I = 1", lambda read: fold(read.text) == fold(by_eye(read))),
+    ]
     table = Table(title=f"{len(reads):,} crops, {model}", title_justify="left")
     for name in ("right by", "of all", *(f"accepted at {rate:.2%} wrong, from" for rate in RATES)):
         table.add_column(name, justify="left" if name == "right by" else "right")
-    for name, right in ways.items():
+    for name, right in ways:
         outcomes = [right(read) for read in reads]
         result = calibrate([read.confidence for read in reads], outcomes, rates=RATES)
         cells = [f"{kept:.1%}, {confidence:.3f}" for confidence, kept in (result.thresholds[rate] for rate in RATES)]

@@ -37,7 +37,6 @@ from plate_ocr.training.weights import load_reader
 
 COLUMNS = ("experiment", "steps", "parameters", "minutes", "dev", "far")
 SHIPPED = Architecture(residual=(0, 0, 1, 1, 1, 1))
-REAL = {"synthetic": 0.0, "teacher": "reader"}
 FRESH = {"start": "", "learning_rate": 2e-3}
 EACH = 20
 """Batches of an epoch: each is a point of the loss's curve."""
@@ -58,6 +57,11 @@ def recurrent(**changes: Any) -> dict[str, Any]:
     return plain | {"architecture": dataclasses.replace(SHIPPED, **changes), "freeze": 6, "learning_rate": 2e-3}
 
 
+def real() -> dict[str, Any]:
+    """The settings of the shipped recurrent part anew, which learns from real crops alone."""
+    return recurrent() | {"synthetic": 0.0}
+
+
 EXPERIMENTS: dict[str, dict[str, Any]] = {
     ON_ITS_CONVOLUTIONS + "BiLSTM 96": recurrent(),
     ON_ITS_CONVOLUTIONS + "LSTM 96, one way": recurrent(bidirectional=False),
@@ -69,9 +73,9 @@ EXPERIMENTS: dict[str, dict[str, Any]] = {
     ON_ITS_CONVOLUTIONS + "BiLSTM 96, attention": recurrent(head="attention"),
     ON_ITS_CONVOLUTIONS + "two BiLSTM 96": recurrent(lstm_units=(96, 96)),
     ON_ITS_CONVOLUTIONS + "BiLSTM 192": recurrent(lstm_units=(192,)),
-    ON_ITS_CONVOLUTIONS + "real crops alone": recurrent() | {"synthetic": 0.0},
-    ON_ITS_CONVOLUTIONS + "real crops alone, a third permuted": recurrent() | REAL | {"permute": 0.35},
-    ON_ITS_CONVOLUTIONS + "real crops alone, all permuted": recurrent() | REAL | {"permute": 1.0},
+    ON_ITS_CONVOLUTIONS + "real crops alone": real(),
+    ON_ITS_CONVOLUTIONS + "real crops alone, a third permuted": real() | {"permute": 0.35, "teacher": "reader"},
+    ON_ITS_CONVOLUTIONS + "real crops alone, all permuted": real() | {"permute": 1.0, "teacher": "reader"},
     "as shipped": {},
     "no permuted characters": {"permute": 0.0},
     "every real crop permuted": {"permute": 1.0},

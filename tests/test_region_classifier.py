@@ -76,7 +76,7 @@ def test_every_region_that_a_plate_can_be_of_is_told_with_its_probability() -> N
     for plate in plates:
         likely = [guess.probability for guess in plate.regions]
         assert likely == sorted(likely, reverse=True)
-        assert sum(likely) == pytest.approx(1, abs=0.2)
+        assert 0.8 < sum(likely) < 1.0001
         named = [guess.region for guess in plate.regions if guess.probability >= 0.9]
         assert plate.region == (named[0] if named else "")
         assert plate_of_json(json.loads(json.dumps(json_row(plate)))) == plate

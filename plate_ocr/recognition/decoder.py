@@ -162,7 +162,7 @@ class Decoder:
             return not pays
         pays = min(pays, self._penalty(log_p))
         # All others together are less likely by more than they may gain.
-        return not pays or own - math.log1p(-math.exp(min(own, -1e-9))) > pays
+        return own - math.log1p(-math.exp(min(own, -1e-9))) > pays
 
     def _cost(self, classes: Iterable[int]) -> float:
         """Nats that a text pays for its format; infinite if it fits none."""
