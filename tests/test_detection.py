@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from plate_ocr.detection import ContourDetector, Detection, Detector, NetworkDetector, rectify
+from plate_ocr.detection.closer import CloserLook
 from plate_ocr.detection.quads import overlap
 from plate_ocr.labels import read_photos
 from plate_ocr.photos import load
@@ -204,6 +205,26 @@ def test_plates_of_60_pixels_in_a_phones_photo_are_found() -> None:
         found = [detection.corners.array for detection in detector.detect(np.asarray(photo, np.uint8))]
         quad = corners.array * scale + np.array([2500, 1500], np.float32)
         assert any(overlap(other, quad)[0] > 0.5 for other in found), scene.path.name
+
+
+def test_the_closer_look_sets_corners_right_that_are_off_by_a_tenth_of_the_plate() -> None:
+    closer = CloserLook()
+    rng = np.random.default_rng(0)
+    before, after = [], []
+    for scene in read_photos(SAMPLE / "scenes" / "labels.csv"):
+        photo = load(scene.path, grey=True)
+        for plate in scene.plates:
+            assert plate.corners
+            quad, long = plate.corners.array, plate.corners.width
+            if long < 60:
+                continue
+            off = np.asarray(quad + rng.normal(0, 0.07 * long, (4, 2)), dtype=np.float32)
+            finer, score = closer(photo, [(off, 1.0)])[0]
+            assert score > 0.5
+            before.append(np.linalg.norm(off - quad, axis=1).mean() / long)
+            after.append(np.linalg.norm(finer - quad, axis=1).mean() / long)
+    assert len(after) > 10
+    assert np.median(after) < 0.03 < 2 * np.median(before) / 3
 
 
 def test_corners_that_cross_are_no_plate_and_stop_nothing() -> None:

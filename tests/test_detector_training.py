@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,12 @@ from click.testing import CliRunner
 
 from plate_ocr.cli import main
 from plate_ocr.detection import NetworkDetector
+from plate_ocr.detection.closer import WINDOW, read_corners
 from plate_ocr.detection.grid import GREY
-from plate_ocr.model_store import ModelError
+from plate_ocr.detection.quads import length
+from plate_ocr.labels import read_photos
+from plate_ocr.model_store import ModelError, open_detector
+from plate_ocr.photos import load
 from plate_ocr.synthesis.pasted import paste, place
 from tests.conftest import SAMPLE
 
@@ -107,15 +112,57 @@ class TestTraining:
             assert (reach - far < 0.25 * far[0]).all()
 
     def test_drawn_corners_count_more_than_boxes_drawn_by_hand(self, config: Any) -> None:
-        from plate_ocr.training.detector.samples import BOXED, DetectorSamples, read_backgrounds, read_scenes
+        from plate_ocr.training.detector.samples import DetectorSamples, read_backgrounds, read_scenes
 
         for given, seen in (
-            ((read_scenes(config, ()), ()), {np.float32(BOXED), 1}),
+            ((read_scenes(config, ()), ()), {np.float32(config.boxed), 1}),
             (((), read_backgrounds(config, ())), {1}),
         ):
             samples = DetectorSamples(config, *given)
             pieces = [samples.draw(np.random.default_rng(i)) for i in range(30)]
             assert {float(t) for piece in pieces for t in piece.trust} == {float(t) for t in seen}
+
+    def test_the_closer_look_is_trained_on_windows_about_plates(self, config: Any) -> None:
+        import dataclasses
+
+        from plate_ocr.training.detector.samples import DetectorSamples, read_backgrounds, read_scenes
+        from plate_ocr.training.detector.windows import LONG
+
+        config = dataclasses.replace(config, closer=True, batch=40, size=256)
+        samples = DetectorSamples(config, read_scenes(config, ()), read_backgrounds(config, ()))
+        photos, (truths,) = samples.batch(0, 0)
+        again, _ = samples.batch(0, 0)
+        np.testing.assert_array_equal(photos, again)
+        assert photos.shape == (40, WINDOW[1], WINDOW[0])
+        assert truths.shape == (40, 20)
+        plates = truths[truths[:, 16] == 1]
+        assert 10 < len(plates) < 40
+        finds, corners = (plates[:, i : i + 8].reshape(-1, 4, 2) for i in (0, 8))
+        # The find is in the middle and LONG, if that is at most twice its size; the plate is near it.
+        np.testing.assert_allclose(np.median(finds.mean(axis=1), axis=0), np.array(WINDOW) / 2, atol=8)
+        assert np.median([length(find) for find in finds]) == pytest.approx(LONG, rel=0.3)
+        off = np.linalg.norm(finds - corners, axis=-1)
+        assert 1 < np.median(off) < 15
+
+    def test_what_the_closer_look_reads_is_what_its_loss_is_about(self) -> None:
+        import keras
+
+        from plate_ocr.training.detector.closer import WEIGHT, CornerLoss
+        from plate_ocr.training.detector.network import NEAR
+
+        rng = np.random.default_rng(0)
+        maps = rng.normal(size=(12, 16, 24, 13)).astype(np.float32)
+        finds = (rng.normal(0, 30, (12, 4, 2)) + np.array(WINDOW) / 2).astype(np.float32)
+        corners, scores = read_corners(maps, finds)
+        plates = corners + rng.normal(0, 6, corners.shape).astype(np.float32)
+        known = np.arange(12) % 2
+        rest = np.stack([known, np.ones(12), known, np.zeros(12)], axis=1)
+        truths = np.concatenate([finds.reshape(12, 8), plates.reshape(12, 8), rest], axis=1).astype(np.float32)
+        losses = keras.ops.convert_to_numpy(CornerLoss(reduction=None)(truths, maps))
+        distance = np.abs(corners - plates) / 32
+        smooth = np.where(distance < NEAR, distance**2 / (2 * NEAR) + NEAR / 2, distance).mean(axis=(1, 2))
+        right = np.where(known, scores, 1 - scores)
+        np.testing.assert_allclose(losses, -np.log(right) * (1 - right) ** 2 + WEIGHT * known * smooth, rtol=1e-4)
 
     def test_corners_that_hug_the_characters_are_resized(self, config: Any) -> None:
         import dataclasses
@@ -153,6 +200,32 @@ class TestTraining:
         for photo in (np.zeros((96, 128), np.uint8), np.full((64, 200), 200, np.uint8)):
             for ours, theirs in zip(detector.maps(photo, 1.0), by_opencv.maps(photo, 1.0), strict=True):
                 np.testing.assert_allclose(ours, theirs, atol=1e-4)
+
+    @pytest.mark.usefixtures("eagerly")
+    def test_a_closer_look_of_ones_own(self, config: Any, tmp_path: Path) -> None:
+        import dataclasses
+
+        from plate_ocr.training.detector.export import export_detector
+        from plate_ocr.training.detector.fit import train_detector
+
+        model = tmp_path / "model"
+        shutil.copytree(open_detector().folder, model)
+        own = dataclasses.replace(config, closer=True, epochs=1)
+        train_detector(own, model / "closer", workers=0, say=lambda _: None)
+        assert export_detector(model / "closer") < 1e-4
+        photo = load(read_photos(SCENES)[0].path, grey=True)
+        plain, shipped, with_own = (
+            detector.detect(photo)
+            for detector in (NetworkDetector(refine=False), NetworkDetector(), NetworkDetector(model))
+        )
+        assert plain
+        assert len({str(found) for found in (plain, shipped, with_own)}) == 3
+        with pytest.raises(ModelError, match="is for the closer look"):
+            NetworkDetector(model / "closer")
+        shutil.rmtree(model / "closer")
+        shutil.copytree(open_detector().folder, model / "closer")
+        with pytest.raises(ModelError, match="for whole photos, not one for the closer look"):
+            NetworkDetector(model)
 
     def test_weights_of_another_architecture_are_refused(self, config: Any, tmp_path: Path) -> None:
         import dataclasses

@@ -121,7 +121,7 @@ def test_a_box_can_be_straightened_and_a_crossed_flat_or_mirrored_one_cannot(a: 
 
 @pytest.mark.parametrize("long", [12, 40, 96, 250, 900])
 def test_a_closer_look_has_the_plate_in_its_middle_and_knows_the_way_back(long: int) -> None:
-    from plate_ocr.detection.network import LENGTH, WINDOW, window
+    from plate_ocr.detection.closer import LENGTH, WINDOW, window
 
     photo = np.full((900, 1200), 90, np.uint8)
     quad = box(150, 300, long, long / 4)

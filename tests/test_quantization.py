@@ -11,9 +11,10 @@ import pytest
 from click.testing import CliRunner
 
 from plate_ocr.cli import main
+from plate_ocr.detection.closer import CloserLook
 from plate_ocr.detection.network import NetworkDetector
 from plate_ocr.detection.quads import overlap
-from plate_ocr.labels import read_labels
+from plate_ocr.labels import read_labels, read_photos
 from plate_ocr.model_store import open_detector, open_reader
 from plate_ocr.photos import load
 from plate_ocr.recognition.recognizer import Recognizer
@@ -65,6 +66,21 @@ def test_a_detector_in_8_bits_finds_the_same_plates(tmp_path: Path) -> None:
             assert len(finds) == len(before)
             for find in before:
                 assert max(overlap(find.corners.array, other.corners.array)[0] for other in finds) > 0.7
+
+
+def test_the_closer_look_in_8_bits_finds_the_same_corners(tmp_path: Path) -> None:
+    run = tmp_path / "closer"
+    shutil.copytree(open_detector("closer").folder, run)
+    result = CliRunner().invoke(main, ["export", str(run), "--int8", str(SAMPLE / "scenes" / "labels.csv")])
+    assert result.exit_code == 0, result.output
+    assert "photos, plates found:" in result.output
+    assert b"QuantizeLinear" in (run / "detector.onnx").read_bytes()
+    shipped, ours = CloserLook(), CloserLook(run)
+    for scene in read_photos(SAMPLE / "scenes" / "labels.csv"):
+        photo = load(scene.path, grey=True)
+        finds = [(plate.corners.array, 1.0) for plate in scene.plates if plate.corners]
+        for (before, _), (after, _) in zip(shipped(photo, finds), ours(photo, finds), strict=True):
+            assert overlap(before, after)[0] > 0.85
 
 
 def test_what_cannot_be_had_in_8_bits_is_told(tiny_run: Path, tiny_crops: Path, tmp_path: Path) -> None:

@@ -141,18 +141,6 @@ def merge(
     return found
 
 
-def at(quad: Quads, quads: Quads, scores: NDArray[np.float32]) -> tuple[Quads, float] | None:
-    """Of quads (N, 4, 2) with scores (N,), the best that shares 0.3 (IoU) with a known one, as `merge` would give it;
-    None if there is none."""
-    there = overlaps(quad, quads)[0] >= 0.3
-    if not there.any():
-        return None
-    best = int(np.argmax(np.where(there, scores, -1)))
-    iou = overlaps(quads[best], quads)[0]
-    iou[best] = 1
-    return _mean(quads, scores, iou), float(scores[best])
-
-
 def _mean(quads: Quads, scores: NDArray[np.float32], iou: NDArray[np.float32]) -> Quads:
     alike = iou >= 0.7
     weights = scores[alike] ** 2

@@ -11,7 +11,7 @@ from plate_ocr.plate import Corners
 MAX_WIDTH = 512
 
 
-def rectify(photo: NDArray[np.uint8], corners: Corners, *, margin: float = 0.03, height: int = 96) -> NDArray[np.uint8]:
+def rectify(photo: NDArray[np.uint8], corners: Corners, *, margin: float = 0.05, height: int = 96) -> NDArray[np.uint8]:
     """The plate at `corners` as an upright crop, `height` pixels high and at most MAX_WIDTH wide, dtype kept.
 
     `margin` widens the plate on every side, in shares of its width and height: corners are never exact, and a cut

@@ -19,14 +19,16 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from plate_ocr.detection.closer import CloserLook, window
 from plate_ocr.detection.detector import Detection
 from plate_ocr.detection.grid import first_scale, normalize, resize
-from plate_ocr.detection.network import NetworkDetector, window
+from plate_ocr.detection.network import NetworkDetector
 from plate_ocr.detection.quads import overlap
 from plate_ocr.evaluation.evaluate import read_crops
 from plate_ocr.evaluation.scenes import NEAR
 from plate_ocr.labels import Label, LabelError
 from plate_ocr.model_store import (
+    CLOSER,
     DETECTOR_ONNX,
     ONNX,
     DetectorFiles,
@@ -38,6 +40,7 @@ from plate_ocr.model_store import (
     open_session,
 )
 from plate_ocr.photos import PhotoError, load
+from plate_ocr.plate import Corners
 from plate_ocr.recognition.preprocess import prepare
 from plate_ocr.recognition.recognizer import Recognizer
 from plate_ocr.training.detector.export import load_detector, write_detector
@@ -114,26 +117,50 @@ def quantize_detector(run: Path, photos: Sequence[Path]) -> Cost:
     files = open_detector(run)
     some = _some(photos)
     pictures = list(_opened(some).values())
+    detect, looks = _closer_look(pictures) if files.about.get("closer") else _first_look(pictures)
     with _plain(files, DETECTOR_ONNX, partial(write_detector, load_detector(files))) as plain:
-        network = NetworkDetector(plain)
-        before = [network.detect(picture) for picture in pictures]
-        looks = [resize(picture, first_scale(picture)) for picture in pictures[:PHOTOS]]
-        closer = [
-            window(picture, find.corners.array)[0]
-            for picture, finds in zip(pictures[:PHOTOS], before, strict=False)
-            for find in finds[:1]
-        ]
-        batches = [normalize(look[None])[:, None] for look in (*looks, *closer)]
+        before = detect(plain)
+        batches = [normalize(look[None])[:, None] for look in looks]
         _replace(files, DETECTOR_ONNX, plain, batches)
-        network = NetworkDetector(run)
-        after = [network.detect(picture) for picture in pictures]
+        after = detect(run)
         return Cost(
             len(pictures),
             len(some) - len(pictures),
             (sum(map(len, before)), sum(map(len, after))),
             sum(_again(find, finds) for early, finds in zip(before, after, strict=True) for find in early),
-            *_measure(plain / DETECTOR_ONNX, run / DETECTOR_ONNX, batches[: len(looks)]),
+            *_measure(plain / DETECTOR_ONNX, run / DETECTOR_ONNX, batches),
         )
+
+
+_Finds = list[list[Detection]]
+_Pixels = NDArray[np.uint8]
+
+
+def _first_look(pictures: Sequence[_Pixels]) -> tuple[Callable[[Path], _Finds], list[_Pixels]]:
+    """What a detector's folder finds in each picture, and what its network sees of some."""
+
+    def detect(folder: Path) -> _Finds:
+        network = NetworkDetector(folder)
+        return [network.detect(picture) for picture in pictures]
+
+    return detect, [resize(picture, first_scale(picture)) for picture in pictures[:PHOTOS]]
+
+
+def _closer_look(pictures: Sequence[_Pixels]) -> tuple[Callable[[Path], _Finds], list[_Pixels]]:
+    """What a folder with a network for the closer look makes of what the shipped detector finds at first look, and what
+    that network sees of some finds."""
+    first = NetworkDetector(refine=False)
+    found = [[(find.corners.array, find.score) for find in first.detect(picture)] for picture in pictures]
+
+    def detect(folder: Path) -> _Finds:
+        closer = CloserLook(folder)
+        return [
+            [Detection(Corners.of(quad), score) for quad, score in (closer(picture, finds) if finds else ())]
+            for picture, finds in zip(pictures, found, strict=True)
+        ]
+
+    seen = [window(picture, finds[0][0])[0] for picture, finds in zip(pictures, found, strict=True) if finds]
+    return detect, seen[:PHOTOS]
 
 
 def quantize(source: Path, target: Path, batches: Iterable[Array]) -> None:
@@ -210,6 +237,8 @@ def _plain(files: _Files, name: str, write: Callable[[Path], float]) -> Iterator
         if not difference <= TOLERANCE:
             raise ModelError(f"{name} differs from Keras by {difference:.2e}; at most {TOLERANCE} passes")
         _save(dataclasses.replace(files, folder=plain), name)
+        if (files.folder / CLOSER).is_dir():
+            shutil.copytree(files.folder / CLOSER, plain / CLOSER)
         yield plain
 
 

@@ -23,7 +23,9 @@ class DetectorConfig(RunConfig):
 
     `scenes` are CSV tables of photos with corners, `backgrounds` of photos without plates. Drawn plates are pasted into
     both; `bank` is their number. `grow` names sources (folders) whose corners hug the characters, and by which factors
-    of width and height they are to be resized. `size` is the width and height of a sample in pixels.
+    of width and height they are to be resized. `size` is the width and height of a sample in pixels. The corners of
+    labelled plates count `boxed` beside those of drawn ones: most labels are upright boxes, drawn by hand, a little
+    loose. With `closer`, the network is one for the closer look (`detection.closer`): it sees windows about finds.
     """
 
     scenes: tuple[str, ...] = ()
@@ -31,6 +33,8 @@ class DetectorConfig(RunConfig):
     grow: tuple[tuple[str, float, float], ...] = ()
     bank: int = 1500
     size: int = 384
+    closer: bool = False
+    boxed: float = 0.3
     epochs: int = 20
     steps: int = 300
     batch: int = 16

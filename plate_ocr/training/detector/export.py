@@ -36,6 +36,8 @@ def export_detector(run: Path, **about: Any) -> float:
             "parameters": int(model.count_params()),
             "exported": time.strftime("%Y-%m-%d"),
             "keras": keras.version(),
+            # Only the finer map: a network for the closer look.
+            **({} if len(_maps(model)) == len(MAPS) else {"closer": True}),
             **about,
         },
     ).save()
@@ -45,10 +47,15 @@ def export_detector(run: Path, **about: Any) -> float:
 def write_detector(model: keras.Model, folder: Path) -> float:
     """Write detector.onnx into a folder; gives the largest difference of an output to Keras's."""
     probe = np.random.default_rng(0).normal(size=(2, 128, 192, 1)).astype(np.float32)
-    expected = [np.asarray(model.predict_on_batch(probe)[name]) for name in MAPS]
-    write_onnx(model, MAPS, folder / DETECTOR_ONNX)
-    outputs = open_session(folder / DETECTOR_ONNX).run(list(MAPS), {"photo": probe[:, None, :, :, 0]})
+    names = _maps(model)
+    expected = [np.asarray(model.predict_on_batch(probe)[name]) for name in names]
+    write_onnx(model, names, folder / DETECTOR_ONNX)
+    outputs = open_session(folder / DETECTOR_ONNX).run(names, {"photo": probe[:, None, :, :, 0]})
     return max(float(np.abs(np.moveaxis(a, 1, -1) - b).max()) for a, b in zip(outputs, expected, strict=True))
+
+
+def _maps(model: keras.Model) -> list[str]:
+    return [name for name in MAPS if name in model.output]
 
 
 def load_detector(files: DetectorFiles) -> keras.Model:

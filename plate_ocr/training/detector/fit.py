@@ -14,6 +14,7 @@ from plate_ocr.detection.grid import MAPS, THRESHOLD, first_scale, normalize, re
 from plate_ocr.detection.quads import as_labelled, merge, overlap
 from plate_ocr.model_store import DETECTOR_KERAS, open_detector
 from plate_ocr.photos import load
+from plate_ocr.training.detector.closer import CornerLoss, build_closer
 from plate_ocr.training.detector.config import DetectorConfig
 from plate_ocr.training.detector.network import CellLoss, build_detector
 from plate_ocr.training.detector.samples import Scene, make_batch, read_backgrounds, read_scenes, start_worker
@@ -74,7 +75,8 @@ def train_detector(
     config = open_folder(run, config, resume=resume)
     watching = watch(tensorboard)
     scenes, backgrounds = read_scenes(config, config.splits), read_backgrounds(config, config.splits)
-    dev = read_scenes(config, config.dev_splits) if config.dev_splits else []
+    # The closer look depends on a first one; it is scored with that, by `evaluate --scenes`.
+    dev = read_scenes(config, config.dev_splits) if config.dev_splits and not config.closer else []
     first_epoch = epochs_done(run) if resume else 0
     model = _last_model(run) if first_epoch else _new_model(config)
     begin(run, config)
@@ -84,33 +86,50 @@ def train_detector(
     )
     say(f"{model.count_params():,} parameters, epoch {first_epoch + 1} of {config.last_epoch}")
     settings = (config, scenes, backgrounds)
-    feed = Feed(config.steps, start_worker, settings, make_batch, _as_input, first_epoch=first_epoch, workers=workers)
+    finish = _as_windows if config.closer else _as_input
+    feed = Feed(config.steps, start_worker, settings, make_batch, finish, first_epoch=first_epoch, workers=workers)
     callbacks = [StayFinite(run), DevRecall(config, dev, run, say), *watching]
     fit_epochs(model, feed, config, callbacks, first_epoch=first_epoch)
     return keras.models.load_model(run / DETECTOR_KERAS, compile=False)
 
 
 def _last_model(run: Path) -> keras.Model:
-    return keras.models.load_model(run / LAST, custom_objects={"CellLoss": CellLoss})
+    return keras.models.load_model(run / LAST, custom_objects={"CellLoss": CellLoss, "CornerLoss": CornerLoss})
 
 
 def _new_model(config: DetectorConfig) -> keras.Model:
     keras.utils.set_random_seed(config.seed)
-    model = build_detector(config.architecture)
+    model = build_closer(config.architecture) if config.closer else build_detector(config.architecture)
     if config.start:
         source = keras.models.load_model(open_detector(config.start).file(DETECTOR_KERAS), compile=False)
-        weights = source.get_weights()
-        if [w.shape for w in weights] != [w.shape for w in model.get_weights()]:
+        if config.closer:
+            _take_alike(model, source)
+        elif [w.shape for w in source.get_weights()] != [w.shape for w in model.get_weights()]:
             raise ConfigError(
                 f"the weights of {config.start} are of another architecture than {config.architecture}; take theirs, "
                 "or start from nothing"
             )
-        model.set_weights(weights)
-    losses = {name: CellLoss(name=name) for name in MAPS}
+        else:
+            model.set_weights(source.get_weights())
+    losses = {"small": CornerLoss()} if config.closer else {name: CellLoss(name=name) for name in MAPS}
     model.compile(optimizer=make_optimizer(config), loss=losses, jit_compile=False)
     return model
+
+
+def _take_alike(model: keras.Model, source: keras.Model) -> None:
+    """Give each layer the weights of the one of the same name and shapes, where there is one."""
+    known = {layer.name: layer.get_weights() for layer in source.layers}
+    for layer in model.layers:
+        weights = known.get(layer.name, [])
+        if [w.shape for w in weights] == [w.shape for w in layer.get_weights()]:
+            layer.set_weights(weights)
 
 
 def _as_input(batch: Any) -> tuple[Any, Any]:
     photos, maps = batch
     return normalize(photos)[..., None], dict(zip(MAPS, maps, strict=True))
+
+
+def _as_windows(batch: Any) -> tuple[Any, Any]:
+    photos, (truths,) = batch
+    return normalize(photos)[..., None], {"small": truths}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plate_ocr.detection.grid import GREY
-from plate_ocr.detection.quads import Quads
+from plate_ocr.detection.network import NetworkDetector
+from plate_ocr.detection.quads import Quads, overlap
 from plate_ocr.labels import LabelError, read_photos
 from plate_ocr.photos import PhotoError, load
 from plate_ocr.recognition.preprocess import to_grey
@@ -27,6 +28,7 @@ from plate_ocr.synthesis.signs import draw_sign
 from plate_ocr.synthesis.weather import camera, photographed
 from plate_ocr.training.detector.config import DetectorConfig
 from plate_ocr.training.detector.targets import encode
+from plate_ocr.training.detector.windows import ELSEWHERE, Window, about, anywhere, encode_window, inexact
 
 Picture = NDArray[np.uint8]
 
@@ -42,9 +44,14 @@ QUARTER = 0.08
 CLOSE_UP = 0.07
 """The share of pieces that are cut to a plate, as a crop given in place of a photo is."""
 
-BOXED = 0.3
-"""What the corners of a labelled plate count for beside those of a drawn one: nearly all labels are upright boxes,
-drawn by hand, a little loose."""
+STEEP, STEEP_CLOSER = 0.15, 0.35
+"""The share of drawn plates that hang steeply: the closer look is there for their corners."""
+
+WINDOWS = 3
+"""Windows about plates cut from each piece for the closer look, at most."""
+
+MISTAKEN = 0.15
+"""The share of these pieces that are photos at what the first look takes for a plate and no label does."""
 
 SIGNS = 0.25
 """The share of pieces in which other writing hangs."""
@@ -139,16 +146,41 @@ class DetectorSamples:
         regions = load_regions([name for name, _ in config.regions])
         weights = np.array([weight for _, weight in config.regions] or [1.0] * len(regions))
         rng = np.random.default_rng([config.seed, 17])
+        self._mistaken = self._mistakes() if config.closer else []
         for _ in range(config.bank):
             region = regions[int(rng.choice(len(regions), p=weights / weights.sum()))]
             self._bank.append(to_grey(draw_plate(region, library, rng, lines_px=56).picture))
 
     def batch(self, epoch: int, index: int) -> tuple[Picture, list[NDArray[np.float32]]]:
-        """Photos (N, size, size) grey uint8 and the maps of each level (N, h, w, 12)."""
+        """Photos (N, size, size) grey uint8 and the maps of each level (N, h, w, 12); for the closer look windows
+        (N, 128, 192) and what is to be said of them (N, 20)."""
         rng = np.random.default_rng([self._config.seed, epoch, index])
-        made = [self.draw(rng) for _ in range(self._config.batch)]
+        count = self._config.batch
+        if self._config.closer:
+            windows: list[Window] = []
+            while len(windows) < count:
+                windows += self._windows(rng)
+            return np.stack([w.picture for w in windows[:count]]), [np.stack([*map(encode_window, windows[:count])])]
+        made = [self.draw(rng) for _ in range(count)]
         levels = [encode(p.plates, p.ignored, p.photo.shape[:2], partly=p.partly, trust=p.trust) for p in made]
         return np.stack([p.photo for p in made]), [np.stack(maps) for maps in zip(*levels, strict=True)]
+
+    def _windows(self, rng: np.random.Generator) -> list[Window]:
+        """Some windows of one piece or photo, as the closer look at a find gets them."""
+        if self._mistaken and rng.random() < MISTAKEN:
+            scene, find = self._mistaken[int(rng.integers(len(self._mistaken)))]
+            photo, known = self._open(scene.path)
+            plates = scene.quads * np.float32(known)
+            seen = about(photo, inexact(find, rng), plates, np.zeros(len(plates), np.float32), plates[:0])
+            picture = camera(seen.picture, rng, strength=float(rng.uniform(0, 0.4)))
+            return [replace(seen, picture=picture, partly=len(plates) > 0)]
+        piece = self.draw(rng)
+        finds = [anywhere(piece.photo, rng)] if rng.random() < ELSEWHERE or not len(piece.plates) else []
+        finds += [inexact(piece.plates[i], rng) for i in rng.permutation(len(piece.plates))[:WINDOWS]]
+        return [
+            replace(about(piece.photo, find, piece.plates, piece.trust, piece.ignored), partly=piece.partly)
+            for find in finds
+        ]
 
     def draw(self, rng: np.random.Generator) -> Piece:
         """One piece of a photo, with what was pasted into it."""
@@ -173,7 +205,7 @@ class DetectorSamples:
         shape = piece.shape
         if count and rng.random() < CLOSE_UP:
             piece, quads, shape = _close_up(piece, quads, rng)
-        trust = np.where(np.arange(count) < boxed, BOXED, 1.0).astype(np.float32)
+        trust = np.where(np.arange(count) < boxed, self._config.boxed, 1.0).astype(np.float32)
         clear, cut = self._sort_out(quads, shape)
         plates, ignored = quads[clear], quads[cut]
         if rng.random() < QUARTER:
@@ -181,6 +213,17 @@ class DetectorSamples:
             piece = np.ascontiguousarray(np.rot90(piece, turns))
             plates, ignored = (_quarter_turned(quads, turns, self._config.size) for quads in (plates, ignored))
         return Piece(piece, plates, ignored, trust[clear], real)
+
+    def _mistakes(self) -> list[tuple[Scene, Quads]]:
+        """What the shipped detector takes for plates at first look, where no label is; in the photo as it is kept."""
+        detector = NetworkDetector(threshold=0.3, threads=1, refine=False)
+        mistaken = []
+        for scene in (*self._scenes, *self._backgrounds):
+            photo, known = self._open(scene.path)
+            labelled = scene.quads * np.float32(known)
+            finds = [found.corners.array for found in detector.detect(photo)]
+            mistaken += [(scene, find) for find in finds if all(overlap(find, quad)[0] < 0.05 for quad in labelled)]
+        return mistaken
 
     def _open(self, path: Path) -> tuple[Picture, float]:
         if path not in self._cache:
@@ -241,8 +284,10 @@ class DetectorSamples:
         plate = self._bank[int(rng.integers(len(self._bank)))]
         size = self._config.size
         width = float(np.exp(rng.uniform(np.log(13), np.log(0.75 * size))))
+        steep = STEEP_CLOSER if self._config.closer else STEEP
         for _ in range(6):
-            quad = place(plate.shape[1] / plate.shape[0], width, tuple(rng.uniform(0.1, 0.9, 2) * size), rng)
+            centre = tuple(rng.uniform(0.1, 0.9, 2) * size)
+            quad = place(plate.shape[1] / plate.shape[0], width, centre, rng, steep=steep)
             if _apart(quad, taken):
                 paste(piece, plate, quad, rng)
                 taken.append(quad)
