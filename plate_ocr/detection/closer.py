@@ -62,7 +62,7 @@ class CloserLook:
 
     def __call__(self, photo: Picture, found: Sequence[tuple[Quads, float]]) -> list[tuple[Quads, float]]:
         """The quads (4, 2) and scores of finds in a grey photo after a look at each; a score is the root of what the
-        first look and this one give. What has moved far is looked at once more from there."""
+        first look and this one give. What has moved far is looked at again from there."""
         finds = [quad for quad, _ in found]
         seconds = [0.0] * len(found)
         open_ones = list(range(len(found)))

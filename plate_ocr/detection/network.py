@@ -55,11 +55,10 @@ class NetworkDetector:
         """`model` is a shipped name or the folder of a run; plates that score below `threshold`, 0 to 1, are left out.
 
         With `again`, a photo in which no plate is found for certain is looked at again at half and double size, a small
-        or large one always at double; with `refine`, each plate is looked at again by itself, with the network in the
-        folder CLOSER of the model's, or the shipped one. `engine` is what runs the
-        network: "onnxruntime", or "opencv", its dnn module, which computes the same and takes several times as long,
-        for it starts anew with every size of photo and gains nothing by 8 bits. Raises ModelError if the model is
-        missing or damaged.
+        or large one always at double; with `refine`, a closer look is taken at each plate by itself, with the network
+        in the folder "closer" of the model's, or the shipped one. `engine` is what runs the networks: "onnxruntime", or
+        "opencv", its dnn module, which computes the same and takes several times as long, for it starts anew with every
+        size of photo and gains nothing by 8 bits. Raises ModelError if a model is missing, damaged or of another kind.
         """
         files = open_detector(model)
         if files.about.get("closer"):
