@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from plate_ocr.detection.engine import Engine, open_network, run_network
 from plate_ocr.detection.grid import GREY, LEVELS, MAPS
-from plate_ocr.detection.quads import Quads, length, overlap, usable
+from plate_ocr.detection.quads import Quads, length, mapped, overlap, usable
 from plate_ocr.model_store import CLOSER, ModelError, open_detector
 
 Picture = NDArray[np.uint8]
@@ -34,8 +34,9 @@ SAME = 0.1
 """What shares less (IoU) with the find is another thing."""
 
 MOVED, DOUBTED, ROUNDS = 0.15, 0.3, 3
-"""A find of which a corner has moved by this share of the plate's length is looked at again, unless it scores less than
-the second; so often at most. Of a plate in a large photo, the first look knows little more than where it is."""
+"""Where a corner has moved by more than the share MOVED of the plate's length, and the score is at least DOUBTED, the
+find is looked at again from its new corners, up to ROUNDS looks in all. Of a plate in a large photo, the first look
+knows little more than where it is."""
 
 TOGETHER = 8
 """Windows that go through the network at once; together they are smaller than a photo's first look."""
@@ -65,18 +66,18 @@ class CloserLook:
         first look and this one give. What has moved far is looked at again from there."""
         finds = [quad for quad, _ in found]
         seconds = [0.0] * len(found)
-        open_ones = list(range(len(found)))
+        unsettled = list(range(len(found)))
         for _ in range(ROUNDS):
-            looks = self._look(photo, [finds[i] for i in open_ones])
+            looks = self._look(photo, [finds[i] for i in unsettled])
             moved = []
-            for i, (better, second) in zip(open_ones, looks, strict=True):
+            for i, (better, second) in zip(unsettled, looks, strict=True):
                 seconds[i] = second
                 if usable(better) and overlap(better, finds[i])[0] >= SAME:
                     far = np.abs(better - finds[i]).max() > MOVED * length(better)
                     if far and second >= DOUBTED:
                         moved.append(i)
                     finds[i] = better
-            if not (open_ones := moved):
+            if not (unsettled := moved):
                 break
         return [
             (quad, float(np.sqrt(first * second)))
@@ -85,14 +86,14 @@ class CloserLook:
 
     def _look(self, photo: Picture, finds: Sequence[Quads]) -> list[tuple[Quads, float]]:
         windows, matrices = zip(*(window(photo, quad) for quad in finds), strict=True)
-        quads = np.stack([quad @ m[:, :2].T + m[:, 2] for quad, m in zip(finds, matrices, strict=True)])
+        quads = np.stack([mapped(quad, matrix) for quad, matrix in zip(finds, matrices, strict=True)])
         # Some at a time: the network keeps the memory of its largest run.
         runs = [
             run_network(self._network, np.stack(windows[i : i + TOGETHER]))[0] for i in range(0, len(windows), TOGETHER)
         ]
-        corners, scores = read_corners(np.concatenate(runs), quads.astype(np.float32))
-        back = [cv2.invertAffineTransform(matrix).astype(np.float32) for matrix in matrices]
-        return [(quad @ m[:, :2].T + m[:, 2], float(s)) for quad, m, s in zip(corners, back, scores, strict=True)]
+        corners, scores = read_corners(np.concatenate(runs), quads)
+        back = [cv2.invertAffineTransform(matrix) for matrix in matrices]
+        return [(mapped(quad, m), float(score)) for quad, m, score in zip(corners, back, scores, strict=True)]
 
 
 def read_corners(maps: NDArray[np.float32], finds: Quads) -> tuple[Quads, NDArray[np.float32]]:

@@ -30,6 +30,11 @@ def usable(quad: Quads) -> bool:
     return bool((edges[:, 0] * after[:, 1] - edges[:, 1] * after[:, 0] > 0).all())
 
 
+def mapped(quad: Quads, matrix: NDArray[np.floating]) -> Quads:
+    """A quad (4, 2) under an affine map (2, 3)."""
+    return np.asarray(quad @ matrix[:, :2].T + matrix[:, 2], dtype=np.float32)
+
+
 def overlap(a: Quads, b: Quads) -> tuple[float, float]:
     """Of two quads (4, 2), by their convex hulls: intersection over union, and over the smaller one. Both 0 to 1."""
     if (a.max(axis=0) <= b.min(axis=0)).any() or (b.max(axis=0) <= a.min(axis=0)).any():

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plate_ocr.detection.closer import SAME, window
-from plate_ocr.detection.quads import Quads, length, overlap
+from plate_ocr.detection.quads import Quads, length, mapped, overlap
 
 Picture = NDArray[np.uint8]
 
@@ -50,9 +50,9 @@ def about(photo: Picture, find: Quads, plates: Quads, trust: NDArray[np.float32]
     shares = [overlap(find, plate)[0] for plate in plates]
     best = int(np.argmax(shares)) if shares else -1
     if best >= 0 and shares[best] >= SAME:
-        return Window(picture, _moved(find, matrix), _moved(plates[best], matrix), float(trust[best]))
+        return Window(picture, mapped(find, matrix), mapped(plates[best], matrix), float(trust[best]))
     clear = all(overlap(find, other)[0] < 0.05 for other in (*plates, *ignored))
-    return Window(picture, _moved(find, matrix), None, asked=clear)
+    return Window(picture, mapped(find, matrix), None, asked=clear)
 
 
 def inexact(quad: Quads, rng: np.random.Generator) -> Quads:
@@ -79,7 +79,3 @@ def encode_window(seen: Window) -> NDArray[np.float32]:
     known = seen.plate is not None
     rest = [known, seen.asked, seen.trust * known, seen.partly]
     return np.concatenate([seen.find.ravel(), plate.ravel(), np.array(rest, np.float32)]).astype(np.float32)
-
-
-def _moved(quad: Quads, matrix: NDArray[np.float64]) -> Quads:
-    return np.asarray(quad @ matrix[:, :2].T + matrix[:, 2], dtype=np.float32)
