@@ -30,6 +30,9 @@ from plate_ocr.cli.options import carry_out, cell_option, run_options, run_setti
 @click.option("--distrust", type=float, help="Leave out labels that the teacher contradicts at least this surely.")
 @click.option("--straighten", type=float, help="Share of real crops seen as the detector cuts them out, 0 to 1.")
 @click.option(
+    "--hardship", type=float, help="Share of samples made hard to read: far, blurred, dark, in shade, 0 to 1."
+)
+@click.option(
     "--alphabet",
     help="The characters to learn; 'labels' takes those that occur in the labels, '+ÄÖ' adds to those of --from.",
 )

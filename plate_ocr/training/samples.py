@@ -21,6 +21,7 @@ from plate_ocr.recognition.alphabet import LONGEST
 from plate_ocr.recognition.preprocess import fit
 from plate_ocr.synthesis.fonts import FontLibrary
 from plate_ocr.synthesis.generator import CropGenerator
+from plate_ocr.synthesis.hardship import hardship
 from plate_ocr.synthesis.region import available, load_regions
 from plate_ocr.training.augmentation import Augment
 from plate_ocr.training.config import TrainConfig
@@ -151,6 +152,8 @@ class Samples:
                 elif slots and rng.random() < self._config.permute:
                     crop, text = self._lesson.bank.permute(self._labels[place].source, crop, text, slots, rng)
                 crop = self._augment(crop)
+            if self._config.hardship and rng.random() < self._config.hardship:
+                crop = hardship(crop, rng)
             yield Sample(fit(crop, self._size), text, region, crop.shape[1] / crop.shape[0])
 
     def _open(self, place: int) -> NDArray[np.uint8]:
