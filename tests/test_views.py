@@ -128,7 +128,7 @@ def test_only_doubtful_crops_are_looked_at_again_and_it_helps() -> None:
         looks[again] = counting.crops
         assert all(0 <= r.confidence <= 1 for r in readings)
     assert looks[False] == len(crops)
-    assert looks[False] < looks[True] <= 5 * len(crops)
+    assert looks[False] < looks[True] <= 4 * len(crops)
     assert right[True] >= right[False]
 
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Picture = NDArray[np.uint8]
+from plate_ocr.synthesis.weather import Picture, clip, compressed
 
 LARGEST = 56.0
 """Larger pictures are shrunk to this first, as a reader would, so that what follows is as bad for all of them."""
@@ -46,7 +46,7 @@ def shade(picture: Picture, rng: np.random.Generator) -> Picture:
         # What casts it is narrow: a bar, a branch, a tow hook.
         away = place - unit(picture) * rng.uniform(0.2, 1.5)
         dark = dark * (1 - 1 / (1 + np.exp(-np.clip(away * hardness, -40, 40))))
-    return _clip(picture * _as(1 - dark * rng.uniform(0.35, 0.8), picture))
+    return clip(picture * _as(1 - dark * rng.uniform(0.35, 0.8), picture))
 
 
 def glare(picture: Picture, rng: np.random.Generator) -> Picture:
@@ -56,14 +56,14 @@ def glare(picture: Picture, rng: np.random.Generator) -> Picture:
     spread = unit(picture) * rng.uniform(0.25, 0.9)
     across, down = spread * rng.uniform(0.6, 2.5), spread * rng.uniform(0.6, 1.5)
     away = ((x - rng.uniform(0, width)) / across) ** 2 + ((y - rng.uniform(0, height)) / down) ** 2
-    return _clip(picture + _as(np.exp(-away) * rng.uniform(60, 190), picture))
+    return clip(picture + _as(np.exp(-away) * rng.uniform(60, 190), picture))
 
 
 def dark(picture: Picture, rng: np.random.Generator) -> Picture:
     """Next to no light, as brightened later: noise, and the blocks of a hard compression."""
     gain = np.exp(rng.uniform(np.log(0.05), np.log(0.3)))
     seen = picture * gain + rng.normal(rng.uniform(0, 8), rng.uniform(0.8, 3.0), picture.shape)
-    return _clip(compressed(_clip(seen), rng, 35, 90) * (rng.uniform(0.5, 1.0) / gain))
+    return clip(compressed(clip(seen), rng, 35, 90) * (rng.uniform(0.5, 1.0) / gain))
 
 
 def moved(picture: Picture, rng: np.random.Generator) -> Picture:
@@ -88,12 +88,6 @@ def far(picture: Picture, rng: np.random.Generator) -> Picture:
     return compressed(small, rng, 40, 95) if rng.random() < 0.6 else small
 
 
-def compressed(picture: Picture, rng: np.random.Generator, worst: int, best: int) -> Picture:
-    """As JPEG of a quality between these leaves it."""
-    _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(worst, best))])
-    return np.asarray(cv2.imdecode(data, cv2.IMREAD_UNCHANGED), dtype=np.uint8)
-
-
 KINDS: Sequence[Callable[[Picture, np.random.Generator], Picture]] = (shade, glare, moved, far, dark)
 """In the order in which they come: light, then optics, then the sensor."""
 
@@ -110,7 +104,3 @@ def _shrunk(picture: Picture, to: float) -> Picture:
 
 def _as(field: NDArray[np.floating], picture: Picture) -> NDArray[np.floating]:
     return field if picture.ndim == 2 else field[..., None]
-
-
-def _clip(picture: NDArray[np.floating]) -> Picture:
-    return np.asarray(np.clip(picture, 0, 255), dtype=np.uint8)

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 Picture = NDArray[np.uint8]
 
 
-def _clip(picture: NDArray[Any]) -> Picture:
+def clip(picture: NDArray[Any]) -> Picture:
+    """Rounded down to grey values from 0 to 255."""
     return np.asarray(np.clip(picture, 0, 255), dtype=np.uint8)
 
 
@@ -46,7 +47,7 @@ def light(plate: Picture, rng: np.random.Generator) -> Picture:
             centre = (int(rng.integers(width)), int(rng.integers(height)))
             tone = rng.uniform(20, 160)
             cv2.circle(lit, centre, int(rng.integers(1, max(2, height // 14))), (tone, tone, tone), -1)
-    return _clip(lit)
+    return clip(lit)
 
 
 def surroundings(shape: tuple[int, int], rng: np.random.Generator) -> Picture:
@@ -70,7 +71,7 @@ def surroundings(shape: tuple[int, int], rng: np.random.Generator) -> Picture:
             cv2.rectangle(
                 canvas, (x, y), (x + int(rng.integers(4, width)), y + int(rng.integers(2, height))), colour, -1
             )
-    return _clip(canvas)
+    return clip(canvas)
 
 
 def photographed(shape: tuple[int, int], photos: Sequence[Picture], rng: np.random.Generator) -> Picture:
@@ -171,9 +172,13 @@ def camera(picture: Picture, rng: np.random.Generator, *, strength: float = 1.0)
         exposed = 255 * np.power(np.clip(exposed, 0, 255) / 255, 1 + share * (rng.uniform(0.5, 2.0) - 1))
     if rng.random() < 0.6:
         exposed += rng.normal(0, abs(rng.normal(0, 8)) * strength + 0.1, exposed.shape[:2] + (1,) * (exposed.ndim - 2))
-    picture = _clip(exposed)
+    picture = clip(exposed)
     if rng.random() < 0.5:
-        quality = int(rng.integers(20, 90))
-        _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])
-        picture = np.asarray(cv2.imdecode(data, cv2.IMREAD_UNCHANGED), dtype=np.uint8)
+        picture = compressed(picture, rng, 20, 90)
     return picture
+
+
+def compressed(picture: Picture, rng: np.random.Generator, worst: int, best: int) -> Picture:
+    """As JPEG of a quality between these leaves it."""
+    _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(worst, best))])
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_UNCHANGED), dtype=np.uint8)
