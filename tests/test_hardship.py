@@ -10,7 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from plate_ocr.photos import load
-from plate_ocr.synthesis.hardship import KINDS, Picture, dark, far, glare, hardship, moved, shade, unit
+from plate_ocr.synthesis.hardship import (
+    KINDS,
+    Picture,
+    Place,
+    bright,
+    dark,
+    far,
+    glare,
+    hard_scene,
+    hardship,
+    moved,
+    shade,
+    whole,
+)
 from plate_ocr.training.config import ConfigError, TrainConfig
 from plate_ocr.training.rows import split_labels
 from plate_ocr.training.samples import Samples
@@ -32,19 +45,18 @@ def test_any_picture_stays_a_picture_and_a_seed_fixes_it(high: int, wide: int, g
     assert once.size
     assert np.array_equal(once, again)
     for kind in KINDS:
-        assert kind(picture, np.random.default_rng(seed)).ndim == picture.ndim
+        assert kind(picture, whole(picture), np.random.default_rng(seed)).ndim == picture.ndim
 
 
 def test_each_kind_does_what_it_is_named_for(crop: Picture) -> None:
     for seed in range(20):
-        assert (shade(crop, np.random.default_rng(seed)) <= crop).all()
-        assert (glare(crop, np.random.default_rng(seed)) >= crop).all()
-        assert unit(far(crop, np.random.default_rng(seed))) < 30
+        assert (shade(crop, whole(crop), np.random.default_rng(seed)) <= crop).all()
+        assert (glare(crop, whole(crop), np.random.default_rng(seed)) >= crop).all()
+        assert whole(far(crop, whole(crop), np.random.default_rng(seed))).unit < 30
+        assert (bright(crop, whole(crop), np.random.default_rng(seed)) >= crop).all()
         # The steps from pixel to pixel: fewer when blurred, more with the noise of a brightened night.
-        rough = [
-            np.abs(np.diff(made.astype(int), axis=1)).mean() / max(1.0, made.std())
-            for made in (moved(crop, np.random.default_rng(seed)), crop, dark(crop, np.random.default_rng(seed)))
-        ]
+        still, night = (kind(crop, whole(crop), np.random.default_rng(seed)) for kind in (moved, dark))
+        rough = [np.abs(np.diff(one.astype(int), axis=1)).mean() / max(1.0, one.std()) for one in (still, crop, night)]
         assert rough[0] < rough[1] < rough[2]
 
 
@@ -59,3 +71,15 @@ def test_a_share_of_the_samples_is_hard() -> None:
     assert np.abs(plain[0].astype(int) - hard[0]).mean() > 3
     with pytest.raises(ConfigError, match="hardship are shares from 0 to 1"):
         TrainConfig(synthetic=1, hardship=2)
+
+
+def test_a_photo_keeps_its_size_and_is_hard_where_the_plate_is() -> None:
+    photo = np.full((200, 300), 120, np.uint8)
+    place = Place(180.0, 100.0, 75.0, 25.0)
+    for seed in range(20):
+        assert hard_scene(photo, place, np.random.default_rng(seed)).shape == photo.shape
+        # The middle of a lamp's mirror is on the plate.
+        lit = glare(photo, place, np.random.default_rng(seed))
+        y, x = np.argwhere(lit == lit.max()).mean(axis=0)
+        assert 98 <= y <= 127
+        assert 178 <= x <= 257

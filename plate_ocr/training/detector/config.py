@@ -25,7 +25,9 @@ class DetectorConfig(RunConfig):
     both; `bank` is their number. `grow` names sources (folders) whose corners hug the characters, and by which factors
     of width and height they are to be resized. `size` is the width and height of a sample in pixels. The corners of
     labelled plates count `boxed` beside those of drawn ones: most labels are upright boxes, drawn by hand, a little
-    loose. With `closer`, the network is one for the closer look (`detection.closer`): it sees windows about finds.
+    loose. `hardship` is the share of samples that are made as hard as some photos are (`synthesis.hardship`): half in
+    the shade, at night, moved. With `closer`, the network is one for the closer look (`detection.closer`): it sees
+    windows about finds.
     """
 
     scenes: tuple[str, ...] = ()
@@ -35,6 +37,7 @@ class DetectorConfig(RunConfig):
     size: int = 384
     closer: bool = False
     boxed: float = 0.3
+    hardship: float = 0.0
     epochs: int = 20
     steps: int = 300
     batch: int = 16
@@ -50,5 +53,7 @@ class DetectorConfig(RunConfig):
         self._at_least_one("bank")
         if not self.scenes and not self.backgrounds:
             raise ConfigError("a detector needs photos: scenes with corners, or backgrounds to paste plates into")
+        if not 0 <= self.hardship <= 1:
+            raise ConfigError(f"hardship is a share from 0 to 1, not {self.hardship}")
         if self.size < 128 or self.size % 32:
             raise ConfigError(f"size must be a multiple of 32 from 128 on, not {self.size}")

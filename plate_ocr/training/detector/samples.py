@@ -22,6 +22,7 @@ from plate_ocr.photos import PhotoError, load
 from plate_ocr.recognition.preprocess import to_grey
 from plate_ocr.synthesis.drawing import draw_plate
 from plate_ocr.synthesis.fonts import FontLibrary
+from plate_ocr.synthesis.hardship import Place, hard_scene
 from plate_ocr.synthesis.pasted import paste, place
 from plate_ocr.synthesis.region import load_regions
 from plate_ocr.synthesis.signs import draw_sign
@@ -118,6 +119,15 @@ def _apart(quad: Quads, others: Sequence[Quads]) -> bool:
     return all((other.max(axis=0) < low).any() or (other.min(axis=0) > high).any() for other in others)
 
 
+def _some_place(quads: Sequence[Quads], shape: tuple[int, ...], rng: np.random.Generator) -> Place:
+    """Where one of the plates is, or one might be, in a photo of `shape`."""
+    if not quads:
+        size = np.array(shape[1::-1]) * rng.uniform(0.05, 0.3) * (1, 0.3)
+        return Place(*(rng.random(2) * (np.array(shape[1::-1]) - size)), *size)
+    quad = quads[int(rng.integers(len(quads)))]
+    return Place(*quad.min(axis=0).tolist(), *np.ptp(quad, axis=0).tolist())
+
+
 def _close_up(piece: Picture, quads: Quads, rng: np.random.Generator) -> tuple[Picture, Quads, tuple[int, int]]:
     """The piece cut to one of its plates, now and then through its edge, in the top left of an empty one: where a photo
     of that size stands. With the quads there, and the cut's (height, width)."""
@@ -201,6 +211,8 @@ class DetectorSamples:
             for _ in range(int(rng.integers(1, 4))):
                 self._hang_sign(piece, taken, rng)
         piece = camera(piece, rng, strength=float(rng.uniform(0, 0.6)))
+        if self._config.hardship and rng.random() < self._config.hardship:
+            piece = hard_scene(piece, _some_place(taken[:count], piece.shape, rng), rng)
         quads = np.stack(taken[:count]) if count else np.zeros((0, 4, 2), np.float32)
         shape = piece.shape
         if count and rng.random() < CLOSE_UP:
