@@ -1,20 +1,16 @@
-"""Readers and detectors whose convolutions compute in 8 bits, by ONNX Runtime's quantizer, and what that costs.
-
-After Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference"
-(2018), without the training: scales come from what pictures make of the network as it is.
-"""
+"""Readers and detectors whose convolutions compute in 8 bits (`training.int8`), and what that costs."""
 
 from __future__ import annotations
 
 import dataclasses
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +41,7 @@ from plate_ocr.recognition.preprocess import prepare
 from plate_ocr.recognition.recognizer import Recognizer
 from plate_ocr.training.detector.export import load_detector, write_detector
 from plate_ocr.training.export import TOLERANCE, write_crnn
+from plate_ocr.training.int8 import Batch, quantize
 from plate_ocr.training.weights import load_reader
 
 CROPS, PHOTOS = 320, 80
@@ -53,14 +50,6 @@ CROPS, PHOTOS = 320, 80
 COMPARED = 1000
 """Pictures at most that are read or searched before and after."""
 
-NARROW = (8, 16)
-"""Convolutions of fewer channels in or out than these stay as they are: the first ones, which are slower in 8 bits, and
-the last ones, whose outputs are coordinates."""
-
-OPERATIONS = ["Conv", "Relu", "Resize"]
-"""A block's sum is left out: in 8 bits it costs the readings more than all else, and saves nothing."""
-
-Array = NDArray[np.float32]
 _Picture = TypeVar("_Picture")
 _Files = ReaderFiles | DetectorFiles
 
@@ -163,52 +152,6 @@ def _closer_look(pictures: Sequence[_Pixels]) -> tuple[Callable[[Path], _Finds],
     return detect, seen[:PHOTOS]
 
 
-def quantize(source: Path, target: Path, batches: Iterable[Array]) -> None:
-    """Write an ONNX network of one input with its wider convolutions in 8 bits; `batches` of inputs give the scales."""
-    import onnx
-    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
-    from onnxruntime.quantization.shape_inference import quant_pre_process
-
-    class Batches(CalibrationDataReader):  # type: ignore[misc]
-        def __init__(self, name: str) -> None:
-            self._rest: Iterator[Array] = iter(batches)
-            self._name = name
-
-        def get_next(self) -> dict[str, Array] | None:
-            batch = next(self._rest, None)
-            return None if batch is None else {self._name: batch}
-
-    with TemporaryDirectory() as folder:
-        plain = Path(folder) / "plain.onnx"
-        quant_pre_process(source, plain, skip_symbolic_shape=True)
-        graph = onnx.load(plain).graph
-        quantize_static(
-            plain,
-            target,
-            Batches(graph.input[0].name),
-            quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=OPERATIONS,
-            nodes_to_exclude=_narrow(graph),
-            per_channel=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-            # A CPU without VNNI adds two products of 8 bits in 16, which overflow; with weights of 7 bits they do not.
-            reduce_range=True,
-        )
-
-
-def _narrow(graph: Any) -> list[str]:
-    """The names of the convolutions with few channels."""
-    shapes = {weight.name: list(weight.dims) for weight in graph.initializer}
-    names = []
-    for node in graph.node:
-        if node.op_type == "Conv":
-            out, into = shapes[node.input[1]][:2]
-            if into < NARROW[0] or out < NARROW[1]:
-                names.append(node.name)
-    return names
-
-
 def _some(pictures: Sequence[_Picture]) -> list[_Picture]:
     """At most COMPARED of the pictures, always the same ones."""
     chosen = np.random.default_rng(0).permutation(len(pictures))[:COMPARED]
@@ -242,7 +185,7 @@ def _plain(files: _Files, name: str, write: Callable[[Path], float]) -> Iterator
         yield plain
 
 
-def _replace(files: _Files, name: str, plain: Path, batches: Sequence[Array]) -> None:
+def _replace(files: _Files, name: str, plain: Path, batches: Sequence[Batch]) -> None:
     """Put the network of the folder `plain` into the model's own in 8 bits, when it is whole."""
     quantize(plain / name, plain / "int8.onnx", batches)
     shutil.move(plain / "int8.onnx", files.folder / name)
@@ -263,7 +206,7 @@ def _again(find: Detection, finds: Sequence[Detection]) -> bool:
     return any(overlap(find.corners.array, other.corners.array)[0] >= NEAR for other in finds)
 
 
-def _measure(before: Path, after: Path, batches: Sequence[Array]) -> tuple[tuple[float, float], tuple[int, int]]:
+def _measure(before: Path, after: Path, batches: Sequence[Batch]) -> tuple[tuple[float, float], tuple[int, int]]:
     """Milliseconds of a run on one thread, of which half take less, and bytes, of two files."""
     milliseconds = []
     for path in (before, after):
