@@ -111,6 +111,23 @@ class TestTraining:
             far = max((quad.max(axis=0) for quad in piece.plates), key=lambda corner: float(corner[0]))
             assert (reach - far < 0.25 * far[0]).all()
 
+    def test_a_share_of_the_pieces_is_hard_and_keeps_its_plates(self, config: Any) -> None:
+        import dataclasses
+
+        from plate_ocr.training.detector.samples import DetectorSamples, read_scenes
+        from plate_ocr.training.run_config import ConfigError
+
+        plain, hard = (
+            DetectorSamples(dataclasses.replace(config, hardship=share), read_scenes(config, ()), ()).draw(
+                np.random.default_rng(3)
+            )
+            for share in (0.0, 1.0)
+        )
+        assert np.abs(plain.photo.astype(int) - hard.photo).mean() > 1
+        assert len(plain.plates) == len(hard.plates)
+        with pytest.raises(ConfigError, match="hardship is a share"):
+            dataclasses.replace(config, hardship=1.5)
+
     def test_drawn_corners_count_more_than_boxes_drawn_by_hand(self, config: Any) -> None:
         from plate_ocr.training.detector.samples import DetectorSamples, read_backgrounds, read_scenes
 
