@@ -11,6 +11,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import click
 import cv2
@@ -29,6 +30,7 @@ from plate_ocr.recognition.recognizer import Recognizer
 
 Picture = NDArray[np.uint8]
 Way = Callable[[Picture, np.random.Generator], Picture]
+Row = TypeVar("Row")
 CHUNK = 64
 
 
@@ -37,7 +39,7 @@ def small(high: int) -> Way:
 
     def change(crop: Picture, _: np.random.Generator) -> Picture:
         scale = high / crop.shape[0]
-        return crop if scale >= 1 else _u8(cv2.resize(crop, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
+        return crop if scale >= 1 else u8(cv2.resize(crop, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA))
 
     return change
 
@@ -51,7 +53,7 @@ def turned(degrees: float) -> Way:
         c, s = np.abs(matrix[0, :2])
         size = (int(wide * c + high * s), int(wide * s + high * c))
         matrix[:, 2] += (np.array(size) - (wide, high)) / 2
-        return _u8(cv2.warpAffine(crop, matrix, size, borderMode=cv2.BORDER_REPLICATE))
+        return u8(cv2.warpAffine(crop, matrix, size, borderMode=cv2.BORDER_REPLICATE))
 
     return change
 
@@ -63,7 +65,7 @@ def leaning(slope: float) -> Way:
         high, wide = crop.shape[:2]
         k = slope * rng.choice([-1, 1])
         matrix = np.array([[1, 0, 0], [k, 1, -min(0.0, k * wide)]])
-        return _u8(cv2.warpAffine(crop, matrix, (wide, int(high + slope * wide)), borderMode=cv2.BORDER_REPLICATE))
+        return u8(cv2.warpAffine(crop, matrix, (wide, int(high + slope * wide)), borderMode=cv2.BORDER_REPLICATE))
 
     return change
 
@@ -71,30 +73,32 @@ def leaning(slope: float) -> Way:
 def moved(share: float) -> Way:
     """Blurred along a line of that share of the crop's height, in any direction."""
 
-    def change(crop: Picture, rng: np.random.Generator) -> Picture:
-        side = max(2, round(share * crop.shape[0]))
-        kernel = np.zeros((side, side), np.float32)
-        kernel[side // 2] = 1
-        turn = cv2.getRotationMatrix2D((side / 2 - 0.5, side / 2 - 0.5), rng.uniform(0, 180), 1)
-        kernel = cv2.warpAffine(kernel, turn, (side, side))
-        return _u8(cv2.filter2D(crop, -1, kernel / kernel.sum()))
+    return lambda crop, rng: streaked(crop, share * crop.shape[0], rng)
 
-    return change
+
+def streaked(picture: Picture, pixels: float, rng: np.random.Generator) -> Picture:
+    """Blurred along a line of so many pixels, in any direction."""
+    side = max(2, round(pixels))
+    kernel = np.zeros((side, side), np.float32)
+    kernel[side // 2] = 1
+    turn = cv2.getRotationMatrix2D((side / 2 - 0.5, side / 2 - 0.5), rng.uniform(0, 180), 1)
+    kernel = cv2.warpAffine(kernel, turn, (side, side))
+    return u8(cv2.filter2D(picture, -1, kernel / kernel.sum()))
 
 
 def night(gain: float, noise: float) -> Way:
     """So little light, the sensor's noise in grey values, compressed, and brightened afterwards."""
 
     def change(crop: Picture, rng: np.random.Generator) -> Picture:
-        seen = _u8(crop * gain + rng.normal(0, noise, crop.shape))
-        return _u8(jpeg(40)(seen, rng) * (0.8 / gain))
+        seen = u8(crop * gain + rng.normal(0, noise, crop.shape))
+        return u8(jpeg(40)(seen, rng) * (0.8 / gain))
 
     return change
 
 
 def jpeg(quality: int) -> Way:
     """Compressed."""
-    return lambda crop, _: _u8(
+    return lambda crop, _: u8(
         cv2.imdecode(cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_UNCHANGED)
     )
 
@@ -104,7 +108,7 @@ def half_in_shade(crop: Picture, rng: np.random.Generator) -> Picture:
     high, wide = crop.shape
     y, x = np.mgrid[:high, :wide]
     beyond = x - rng.uniform(0.3, 0.7) * wide + rng.uniform(-1, 1) * (y - high / 2) > 0
-    return _u8(crop * np.where(beyond, 0.3, 1.0))
+    return u8(crop * np.where(beyond, 0.3, 1.0))
 
 
 def mirrored_lamp(crop: Picture, rng: np.random.Generator) -> Picture:
@@ -113,13 +117,13 @@ def mirrored_lamp(crop: Picture, rng: np.random.Generator) -> Picture:
     y, x = np.mgrid[:high, :wide]
     across = (x - rng.uniform(0.2, 0.8) * wide) / (0.18 * wide)
     down = (y - rng.uniform(0.2, 0.8) * high) / (0.5 * high)
-    return _u8(crop + 150 * np.exp(-(across**2) - down**2))
+    return u8(crop + 150 * np.exp(-(across**2) - down**2))
 
 
 def loose(crop: Picture, _: np.random.Generator) -> Picture:
     """30 % of its height more on every side."""
     rim = int(0.3 * crop.shape[0])
-    return crop if rim >= min(crop.shape) else _u8(cv2.copyMakeBorder(crop, *[rim] * 4, cv2.BORDER_REFLECT_101))
+    return crop if rim >= min(crop.shape) else u8(cv2.copyMakeBorder(crop, *[rim] * 4, cv2.BORDER_REFLECT_101))
 
 
 def tight(crop: Picture, _: np.random.Generator) -> Picture:
@@ -149,8 +153,21 @@ WAYS: dict[str, Way] = {
 }
 
 
-def _u8(picture: NDArray[np.generic]) -> Picture:
+def u8(picture: NDArray[np.generic]) -> Picture:
+    """Rounded down to grey values from 0 to 255."""
     return np.asarray(np.clip(picture, 0, 255), dtype=np.uint8)
+
+
+def by_chance(rows: list[Row], limit: int | None) -> list[Row]:
+    """As many of the rows as `limit`, always the same ones, in their order."""
+    if not limit or limit >= len(rows):
+        return rows
+    return [rows[place] for place in sorted(np.random.default_rng(0).choice(len(rows), limit, replace=False))]
+
+
+def seeded(path: Path) -> np.random.Generator:
+    """What befalls a picture is a function of its name."""
+    return np.random.default_rng(zlib.crc32("/".join(path.parts[-2:]).encode()))
 
 
 @click.command()
@@ -164,9 +181,7 @@ def _u8(picture: NDArray[np.generic]) -> Picture:
 def main(labels: Path, split: str, model: str, limit: int | None, threshold: float, one_look: bool) -> None:
     """Read the crops of LABELS in each way, and print how many are right (O = 0, I = 1), macro over sources."""
     rows = [row for row in read_labels(labels, comma_names(split)) if row.text]
-    if limit and limit < len(rows):
-        chosen = np.random.default_rng(0).choice(len(rows), limit, replace=False)
-        rows = [rows[place] for place in sorted(chosen)]
+    rows = by_chance(rows, limit)
     crops = [load(row.path, grey=True) for row in rows]
     recognizer = Recognizer(model, looks=not one_look, straighten=not one_look)
     table = Table(title=f"{len(rows):,} crops, {model}", title_justify="left")
@@ -174,7 +189,7 @@ def main(labels: Path, split: str, model: str, limit: int | None, threshold: flo
     for name in ("right, macro", f"accepted from {threshold}", "wrong of these"):
         table.add_column(name, justify="right")
     for name, way in track(WAYS.items(), "reading", console=Console(stderr=True)):
-        changed = [way(crop, _rng(row.path)) for crop, row in zip(crops, rows, strict=True)]
+        changed = [way(crop, seeded(row.path)) for crop, row in zip(crops, rows, strict=True)]
         reads = [read for i in range(0, len(rows), CHUNK) for read in recognizer.read(changed[i : i + CHUNK])]
         right = [fold(read.text) == fold(row.text) for read, row in zip(reads, rows, strict=True)]
         sources = {
@@ -186,10 +201,6 @@ def main(labels: Path, split: str, model: str, limit: int | None, threshold: flo
         wrong = f"{1 - np.mean(sure):.1%}" if sure else ""
         table.add_row(name, f"{macro:.1%}", f"{len(sure) / len(rows):.1%}", wrong)
     Console().print(table)
-
-
-def _rng(path: Path) -> np.random.Generator:
-    return np.random.default_rng(zlib.crc32("/".join(path.parts[-2:]).encode()))
 
 
 if __name__ == "__main__":

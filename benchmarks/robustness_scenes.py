@@ -8,7 +8,6 @@ both think of the same troubles.
 
 from __future__ import annotations
 
-import zlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
-from robustness import jpeg
+from robustness import by_chance, night, seeded, streaked, u8
 
 from plate_ocr.cli import fails_cleanly
 from plate_ocr.cli.options import comma_names
@@ -37,7 +36,7 @@ Way = Callable[[Picture, Quads, np.random.Generator], tuple[Picture, Quads]]
 def scaled(scale: float) -> Way:
     """So much smaller."""
     return lambda photo, quads, _: (
-        _u8(cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)),
+        u8(cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)),
         quads * np.float32(scale),
     )
 
@@ -49,38 +48,24 @@ def turned(degrees: float) -> Way:
         high, wide = photo.shape
         matrix = cv2.getRotationMatrix2D((wide / 2, high / 2), degrees * rng.choice([-1, 1]), 1)
         picture = cv2.warpAffine(photo, matrix, (wide, high), borderMode=cv2.BORDER_REPLICATE)
-        return _u8(picture), (quads @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+        return u8(picture), (quads @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
 
     return change
 
 
 def moved(share: float) -> Way:
     """Blurred along a line of that share of the photo's longer side, in any direction."""
-
-    def change(photo: Picture, quads: Quads, rng: np.random.Generator) -> tuple[Picture, Quads]:
-        side = max(2, round(share * max(photo.shape)))
-        kernel = np.zeros((side, side), np.float32)
-        kernel[side // 2] = 1
-        turn = cv2.getRotationMatrix2D((side / 2 - 0.5, side / 2 - 0.5), rng.uniform(0, 180), 1)
-        kernel = cv2.warpAffine(kernel, turn, (side, side))
-        return _u8(cv2.filter2D(photo, -1, kernel / kernel.sum())), quads
-
-    return change
+    return lambda photo, quads, rng: (streaked(photo, share * max(photo.shape), rng), quads)
 
 
-def night(gain: float, noise: float) -> Way:
-    """So little light, the sensor's noise in grey values, compressed, and brightened afterwards."""
-
-    def change(photo: Picture, quads: Quads, rng: np.random.Generator) -> tuple[Picture, Quads]:
-        seen = _u8(photo * gain + rng.normal(0, noise, photo.shape))
-        return _u8(jpeg(40)(seen, rng) * (0.8 / gain)), quads
-
-    return change
+def lit(gain: float, noise: float) -> Way:
+    """As `night` has it."""
+    return lambda photo, quads, rng: (night(gain, noise)(photo, rng), quads)
 
 
 def exposed(gain: float, offset: float) -> Way:
     """Too dark or too bright."""
-    return lambda photo, quads, _: (_u8(photo * gain + offset), quads)
+    return lambda photo, quads, _: (u8(photo * gain + offset), quads)
 
 
 def in_shade(photo: Picture, quads: Quads, rng: np.random.Generator) -> tuple[Picture, Quads]:
@@ -88,7 +73,7 @@ def in_shade(photo: Picture, quads: Quads, rng: np.random.Generator) -> tuple[Pi
     y, x = np.mgrid[: photo.shape[0], : photo.shape[1]]
     angle, (left, top) = rng.uniform(0, 2 * np.pi), quads[0].mean(axis=0)
     beyond = (x - left) * np.cos(angle) + (y - top) * np.sin(angle) > 0
-    return _u8(photo * np.where(beyond, 0.3, 1.0)), quads
+    return u8(photo * np.where(beyond, 0.3, 1.0)), quads
 
 
 def mirrored_lamp(photo: Picture, quads: Quads, rng: np.random.Generator) -> tuple[Picture, Quads]:
@@ -96,13 +81,13 @@ def mirrored_lamp(photo: Picture, quads: Quads, rng: np.random.Generator) -> tup
     long = np.linalg.norm(quads[0][1] - quads[0][0])
     left, top = quads[0].mean(axis=0) + rng.uniform(-0.3, 0.3, 2) * (long, 0.2 * long)
     y, x = np.mgrid[: photo.shape[0], : photo.shape[1]]
-    return _u8(photo + 170 * np.exp(-(((x - left) / (0.25 * long)) ** 2) - ((y - top) / (0.25 * long)) ** 2)), quads
+    return u8(photo + 170 * np.exp(-(((x - left) / (0.25 * long)) ** 2) - ((y - top) / (0.25 * long)) ** 2)), quads
 
 
 WAYS: dict[str, Way] = {
     "as they are": lambda photo, quads, _: (photo, quads),
-    "a tenth of the light": night(0.1, 2.5),
-    "a 16th of the light": night(1 / 16, 3),
+    "a tenth of the light": lit(0.1, 2.5),
+    "a 16th of the light": lit(1 / 16, 3),
     "a seventh of it, not brightened": exposed(0.15, 0),
     "overexposed": exposed(1.8, 60),
     "moved by 8 pixels of 1,280": moved(8 / 1280),
@@ -113,10 +98,6 @@ WAYS: dict[str, Way] = {
     "a lamp mirrored in it": mirrored_lamp,
     "turned by 20 degrees": turned(20),
 }
-
-
-def _u8(picture: NDArray[np.generic]) -> Picture:
-    return np.asarray(np.clip(picture, 0, 255), dtype=np.uint8)
 
 
 def _found(finds: Sequence[Quads], quad: Quads, least: float) -> bool:
@@ -137,9 +118,7 @@ def main(labels: Path, split: str, detector: str, limit: int | None, iou: float)
     photos = [
         photo for photo in read_photos(labels, comma_names(split)) if any(plate.corners for plate in photo.plates)
     ]
-    if limit and limit < len(photos):
-        chosen = np.random.default_rng(0).choice(len(photos), limit, replace=False)
-        photos = [photos[place] for place in sorted(chosen)]
+    photos = by_chance(photos, limit)
     search = make_detector(detector, threads=1)
     table = Table(title=f"{len(photos):,} photos, {detector}", title_justify="left")
     table.add_column("photos")
@@ -148,9 +127,8 @@ def main(labels: Path, split: str, detector: str, limit: int | None, iou: float)
     for name, way in track(WAYS.items(), "searching", console=Console(stderr=True)):
         found, beyond = defaultdict(list), 0
         for photo in photos:
-            rng = np.random.default_rng(zlib.crc32("/".join(photo.path.parts[-2:]).encode()))
             quads = np.stack([plate.corners.array for plate in photo.plates if plate.corners])
-            picture, quads = way(load(photo.path, grey=True), quads, rng)
+            picture, quads = way(load(photo.path, grey=True), quads, seeded(photo.path))
             finds = [find.corners.array for find in search.detect(picture)]
             hits = [_found(finds, quad, iou) for quad in quads]
             found[photo.source] += hits

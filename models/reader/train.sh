@@ -40,7 +40,7 @@ plate-ocr average runs/reader-6-11 runs/reader-12 --share 0.33 --output runs/rea
 # Of Chinese plates as many as of Korean ones.
 train 13 runs/pseudo-9/labels.csv --scenes "$plates/scenes/labels.csv"
 plate-ocr average runs/reader-6-12 runs/reader-13 --share 0.4 --output runs/reader-6-13
-# A third of all crops made hard to read.
+# Of all crops 30 % made hard to read.
 train 14 runs/pseudo-9/labels.csv --scenes "$plates/scenes/labels.csv"
 plate-ocr average runs/reader-6-13 runs/reader-14 --share 0.5 --output runs/reader
 # No real crop is left that it has not seen; drawn ones that are as hard as real ones stand in for them.
