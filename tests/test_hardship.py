@@ -12,8 +12,6 @@ from hypothesis import strategies as st
 from plate_ocr.photos import load
 from plate_ocr.synthesis.hardship import (
     KINDS,
-    Picture,
-    Place,
     bright,
     dark,
     far,
@@ -22,8 +20,8 @@ from plate_ocr.synthesis.hardship import (
     hardship,
     moved,
     shade,
-    whole,
 )
+from plate_ocr.synthesis.weather import Picture, Place, whole
 from plate_ocr.training.config import ConfigError, TrainConfig
 from plate_ocr.training.rows import split_labels
 from plate_ocr.training.samples import Samples
@@ -56,7 +54,10 @@ def test_each_kind_does_what_it_is_named_for(crop: Picture) -> None:
         assert (bright(crop, whole(crop), np.random.default_rng(seed)) >= crop).all()
         # The steps from pixel to pixel: fewer when blurred, more with the noise of a brightened night.
         still, night = (kind(crop, whole(crop), np.random.default_rng(seed)) for kind in (moved, dark))
-        rough = [np.abs(np.diff(one.astype(int), axis=1)).mean() / max(1.0, one.std()) for one in (still, crop, night)]
+        rough = [
+            sum(np.abs(np.diff(one.astype(int), axis=axis)).mean() for axis in (0, 1)) / max(1.0, one.std())
+            for one in (still, crop, night)
+        ]
         assert rough[0] < rough[1] < rough[2]
 
 

@@ -7,7 +7,7 @@ fixes the result.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -21,27 +21,66 @@ def clip(picture: NDArray[Any]) -> Picture:
     return np.asarray(np.clip(picture, 0, 255), dtype=np.uint8)
 
 
+class Place(NamedTuple):
+    """Where in a picture the plate is, in pixels."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+    @property
+    def unit(self) -> float:
+        """The plate's height, or what it would be if that of two lines were as long as a plate of one."""
+        return min(self.height, self.width / 2.5)
+
+
+def whole(picture: Picture) -> Place:
+    """The place of a plate in its own crop."""
+    return Place(0, 0, picture.shape[1], picture.shape[0])
+
+
+def shade(picture: Picture, place: Place, rng: np.random.Generator) -> NDArray[np.float32]:
+    """How much of the light each pixel misses, 0 to 1, (height, width): what is beyond one straight edge, soft or hard,
+    across the plate, or between two."""
+    y, x = _from_corner(picture, place)
+    angle, hardness = rng.uniform(0, 2 * np.pi), np.exp(rng.uniform(np.log(6.0), np.log(120.0))) / place.unit
+    across, down = x - place.width * rng.uniform(0.15, 0.85), y - place.height * rng.uniform(0.15, 0.85)
+    beyond = across * np.float32(np.cos(angle)) + down * np.float32(np.sin(angle))
+    field = _step(beyond, hardness)
+    if rng.random() < 0.35:
+        # What casts it is narrow: a bar, a branch, a tow hook.
+        field = field * (1 - _step(beyond - np.float32(place.unit * rng.uniform(0.2, 1.5)), hardness))
+    return field
+
+
+def glare(picture: Picture, place: Place, rng: np.random.Generator) -> NDArray[np.float32]:
+    """How much the sun or a lamp mirrored in the plate adds, 0 to 1, (height, width): a spot, long or round."""
+    y, x = _from_corner(picture, place)
+    spread = place.unit * rng.uniform(0.25, 0.9)
+    across, down = spread * rng.uniform(0.6, 2.5), spread * rng.uniform(0.6, 1.5)
+    away = ((x - rng.uniform(0, place.width)) / across) ** 2 + ((y - rng.uniform(0, place.height)) / down) ** 2
+    return np.asarray(np.exp(-away), dtype=np.float32)
+
+
+def layers(field: NDArray[np.float32], picture: Picture) -> NDArray[np.float32]:
+    """The field in a shape that goes with the picture's, be it grey or BGR."""
+    return field if picture.ndim == 2 else field[..., None]
+
+
 def light(plate: Picture, rng: np.random.Generator) -> Picture:
-    """Uneven light, a shadow's edge, a glare, dirt: what happens on the plate itself."""
+    """Uneven light, a shadow's edge, a glare, dirt: what happens on the plate itself. BGR."""
     height, width = plate.shape[:2]
     gain = np.ones((2, 3), np.float32) + rng.normal(0, 0.12, (2, 3)).astype(np.float32)
     field: NDArray[Any] = cv2.resize(gain, (width, height), interpolation=cv2.INTER_LINEAR)
     if rng.random() < 0.25:
-        # One straight shadow edge, soft or hard, anywhere across the plate.
-        angle, offset = rng.uniform(0, 2 * np.pi), rng.uniform(-0.4, 0.4)
-        x = np.linspace(-0.5, 0.5, width, dtype=np.float32)[None, :] * np.cos(angle)
-        y = np.linspace(-0.5, 0.5, height, dtype=np.float32)[:, None] * np.sin(angle)
-        edge = 1 / (1 + np.exp(-np.clip((x + y - offset) * rng.uniform(10, 120), -40, 40)))
-        field *= 1 - edge.astype(np.float32) * rng.uniform(0.2, 0.65)
+        field *= 1 - shade(plate, whole(plate), rng) * rng.uniform(0.2, 0.65)
     if rng.random() < 0.3:
         grain = rng.normal(0, 1, (max(2, height // 10), max(2, width // 10))).astype(np.float32)
         field *= 1 + cv2.resize(grain, (width, height), interpolation=cv2.INTER_CUBIC) * rng.uniform(0.03, 0.14)
     lit = plate * field[..., None]
     if rng.random() < 0.1:
-        glare = np.zeros((height, width), np.float32)
-        centre = (int(rng.integers(width)), int(rng.integers(height)))
-        cv2.circle(glare, centre, int(height * rng.uniform(0.15, 0.5)), float(rng.uniform(60, 200)), -1)
-        lit += cv2.GaussianBlur(glare, (0, 0), height * rng.uniform(0.1, 0.25))[..., None]
+        lit += glare(plate, whole(plate), rng)[..., None] * rng.uniform(60, 200)
     if rng.random() < 0.15:
         for _ in range(int(rng.integers(1, 12))):
             centre = (int(rng.integers(width)), int(rng.integers(height)))
@@ -132,18 +171,21 @@ def frame(plate: Picture, rng: np.random.Generator, *, width: float, backgrounds
     return canvas
 
 
-def blur(picture: Picture, rng: np.random.Generator, strength: float) -> Picture:
-    """Defocus or motion; `strength` is about the spread in pixels."""
+def blur(picture: Picture, rng: np.random.Generator, strength: float, *, moved: float = 0.3) -> Picture:
+    """Out of focus by a Gaussian of `strength` pixels, or, with the probability `moved`, blurred along a line of two
+    and a half times that, most often a level one."""
     if strength < 0.25:
         return picture
-    if rng.random() < 0.7:
+    if rng.random() >= moved:
         return np.asarray(cv2.GaussianBlur(picture, (0, 0), strength), dtype=np.uint8)
-    length = max(2, round(strength * 3))
-    kernel = np.zeros((2 * length + 1, 2 * length + 1), np.float32)
-    angle = rng.normal(0, 0.5) if rng.random() < 0.7 else rng.uniform(0, np.pi)
-    tip = (round(length + length * np.cos(angle) / 2), round(length + length * np.sin(angle) / 2))
-    tail = (round(length - length * np.cos(angle) / 2), round(length - length * np.sin(angle) / 2))
-    cv2.line(kernel, tail, tip, 1.0, 1)
+    angle = rng.normal(0, 0.4) if rng.random() < 0.65 else rng.uniform(0, np.pi)
+    # At sixteen times the size: a kernel of a few pixels knows eight directions.
+    large = 16 * (2 * int(np.ceil(1.25 * strength)) + 1)
+    stroke = np.zeros((large, large), np.float32)
+    reach = 20 * strength * np.array([np.cos(angle), np.sin(angle)])
+    tip, tail = ((large / 2 + way * reach).round().astype(int).tolist() for way in (1, -1))
+    cv2.line(stroke, tail, tip, 1.0, 16)
+    kernel = cv2.resize(stroke, None, fx=1 / 16, fy=1 / 16, interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.filter2D(picture, -1, kernel / kernel.sum()), dtype=np.uint8)
 
 
@@ -182,3 +224,14 @@ def compressed(picture: Picture, rng: np.random.Generator, worst: int, best: int
     """As JPEG of a quality between these leaves it."""
     _, data = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(worst, best))])
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_UNCHANGED), dtype=np.uint8)
+
+
+def _from_corner(picture: Picture, place: Place) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """How far below (H, 1) and right (1, W) of the plate's top left each pixel is."""
+    y, x = np.ogrid[: picture.shape[0], : picture.shape[1]]
+    return y.astype(np.float32) - np.float32(place.top), x.astype(np.float32) - np.float32(place.left)
+
+
+def _step(distance: NDArray[np.float32], hardness: float) -> NDArray[np.float32]:
+    """From 0 to 1 where the distance goes from below zero to above."""
+    return np.asarray(1 / (1 + np.exp(-np.clip(distance * np.float32(hardness), -40, 40))), dtype=np.float32)

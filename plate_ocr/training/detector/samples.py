@@ -22,11 +22,11 @@ from plate_ocr.photos import PhotoError, load
 from plate_ocr.recognition.preprocess import to_grey
 from plate_ocr.synthesis.drawing import draw_plate
 from plate_ocr.synthesis.fonts import FontLibrary
-from plate_ocr.synthesis.hardship import Place, hard_scene
+from plate_ocr.synthesis.hardship import hard_scene
 from plate_ocr.synthesis.pasted import paste, place
 from plate_ocr.synthesis.region import load_regions
 from plate_ocr.synthesis.signs import draw_sign
-from plate_ocr.synthesis.weather import camera, photographed
+from plate_ocr.synthesis.weather import Place, camera, photographed
 from plate_ocr.training.detector.config import DetectorConfig
 from plate_ocr.training.detector.targets import encode
 from plate_ocr.training.detector.windows import ELSEWHERE, Window, about, anywhere, encode_window, inexact
