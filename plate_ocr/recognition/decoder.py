@@ -135,6 +135,10 @@ class Decoder:
         """Whose plate a text can be, by its format: region -> probability, likeliest first."""
         return {} if self.settings.formats == "off" else self.formats.regions(text)
 
+    def written(self, lines: Sequence[str], region: str) -> tuple[int, ...]:
+        """For each place of a plate's number, which character of its lines stands there, counted through."""
+        return self.formats.order.written(lines, region)
+
     def _tidy(self) -> None:
         """Between texts: a batch of a million photos must not fill the memory with the states of their formats."""
         if self.settings.formats != "off":

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from plate_ocr.recognition.alphabet import Alphabet
+from plate_ocr.recognition.order import Order
 from plate_ocr.synthesis.region import NOWHERE, Region, TextBox, slots
 
 COMMON = 0.05
@@ -49,8 +50,9 @@ def _set_bits(number: int) -> list[int]:
 class Formats:
     """The patterns of regions, as an automaton that is made deterministic as far as it is used."""
 
-    def __init__(self, regions: Iterable[Region], alphabet: Alphabet) -> None:
+    def __init__(self, regions: Sequence[Region], alphabet: Alphabet) -> None:
         self._alphabet = alphabet
+        self.order = Order(regions)
         self._nodes: list[_Node] = []
         self._by_key: dict[tuple[str | int, ...], int] = {}
         layouts = []
@@ -61,6 +63,10 @@ class Formats:
             for k in region.layouts:
                 share = k.weight / total
                 layouts.append(_Layout(self._add(region, k.texts, share), region.code, share))
+                if k.out_of_order:
+                    # A label has the text as it is written, a network as it stands.
+                    standing = [k.texts[n] for line in k.standing for n in line]
+                    layouts.append(_Layout(self._add(region, standing, share), region.code, share))
         for layout in layouts:
             self._count_left(layout.node)
         # By first character and length: most of a few hundred layouts fall out with them.

@@ -72,7 +72,17 @@ class Reading:
     @property
     def lines(self) -> int:
         """1 or 2: whether the text, as read, goes back to the left."""
-        return 2 if any(b < a - 0.25 for a, b in pairwise(self.places)) else 1
+        return 2 if self.breaks else 1
+
+    @property
+    def breaks(self) -> list[int]:
+        """The places in the text after which it goes back to the left."""
+        return [i for i, (a, b) in enumerate(pairwise(self.places), start=1) if b < a - 0.25]
+
+    def ordered(self, order: Sequence[int]) -> Reading:
+        """The same with the characters in another order: which of them stands at each place."""
+        characters, places = tuple(self.characters[i] for i in order), tuple(self.places[i] for i in order)
+        return replace(self, characters=characters, places=places)
 
 
 class Recognizer:
@@ -191,7 +201,15 @@ class Recognizer:
             looks = self._classifier([crops[i] for i in doubtful])
             for i, row in zip(doubtful, looks.tolist(), strict=True):
                 regions[i] = combined(regions[i], dict(zip(self._classifier.codes, row, strict=True)))
-        return [
+        named = [
             replace(reading, regions=tuple(RegionGuess(code, p) for code, p in found.items() if p >= UNLIKELY))
             for reading, found in zip(readings, regions, strict=True)
         ]
+        return [self._as_written(reading) for reading in named]
+
+    def _as_written(self, reading: Reading) -> Reading:
+        """The reading of a plate of two lines in the order in which its region writes its number."""
+        if len(reading.breaks) != 1 or not reading.regions or reading.read_as or self.decoder.settings.formats == "off":
+            return reading
+        (end,), text = reading.breaks, reading.text
+        return reading.ordered(self.decoder.written((text[:end], text[end:]), reading.regions[0].region))

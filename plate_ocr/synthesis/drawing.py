@@ -22,12 +22,14 @@ TWINS = {"O": "O0", "0": "O0", "I": "I1", "1": "I1"}
 
 @dataclass(frozen=True)
 class DrawnPlate:
-    """A clean plate: BGR uint8 (H, W, 3), its text without separators, region code and number of lines."""
+    """A clean plate: BGR uint8 (H, W, 3), its text without separators, region code and number of lines, and the text's
+    characters in the order in which they stand, line by line."""
 
     picture: NDArray[np.uint8]
     text: str
     region: str
     lines: int
+    standing: str
 
 
 BAR: Mask = np.full((48, 10), 255, np.uint8)
@@ -91,7 +93,8 @@ def draw_plate(
     colour = _shade(paint.ink, rng, 18)
     _emboss(canvas, ink, rng)
     _blend(canvas, ink, colour)
-    return DrawnPlate(canvas, "".join(texts), region.code, layout.lines)
+    standing = "".join(texts[n] for line in layout.standing for n in line) if layout.out_of_order else "".join(texts)
+    return DrawnPlate(canvas, "".join(texts), region.code, layout.lines, standing)
 
 
 def _twins(layout: Layout, rng: np.random.Generator) -> str:

@@ -16,12 +16,14 @@ from plate_ocr.synthesis.weather import camera, frame, light
 
 @dataclass(frozen=True)
 class SyntheticCrop:
-    """A drawn crop: BGR uint8 (H, W, 3), its text, region code and number of lines."""
+    """A drawn crop: BGR uint8 (H, W, 3), its text, region code and number of lines, and the text's characters in the
+    order in which they stand, line by line: what a network is to read."""
 
     picture: NDArray[np.uint8]
     text: str
     region: str
     lines: int
+    standing: str
 
 
 class CropGenerator:
@@ -61,4 +63,5 @@ class CropGenerator:
         # From what a far gate camera gives to a phone held close.
         height = self._lines_px * np.exp(rng.uniform(np.log(0.26), np.log(1.5))) * (1.0 if plate.lines == 1 else 1.5)
         crop = frame(lit, rng, width=height * lit.shape[1] / lit.shape[0], backgrounds=self._backgrounds)
-        return SyntheticCrop(camera(crop, rng, strength=self._strength), plate.text, plate.region, plate.lines)
+        seen = camera(crop, rng, strength=self._strength)
+        return SyntheticCrop(seen, plate.text, plate.region, plate.lines, plate.standing)

@@ -82,8 +82,8 @@ class TextBox:
 
 @dataclass(frozen=True)
 class Layout:
-    """One kind of plate: its size in millimetres, its colours, its decoration and its text boxes in reading order;
-    `bar` is the chance that its 1 is a plain bar."""
+    """One kind of plate: its size in millimetres, its colours, its decoration and its text boxes in the order in which
+    its number is written; `bar` is the chance that its 1 is a plain bar."""
 
     name: str
     weight: float
@@ -97,8 +97,24 @@ class Layout:
     @property
     def lines(self) -> int:
         """1 or 2: whether some text box stands below another."""
-        tops = [box.at[1] + box.at[3] for box in self.texts]
-        return 2 if any(box.at[1] >= min(tops) - 0.15 * box.at[3] for box in self.texts) else 1
+        return len(self.standing)
+
+    @property
+    def standing(self) -> tuple[tuple[int, ...], ...]:
+        """The numbers of the text boxes as they stand: of each line, from left to right."""
+        end = min(box.at[1] + box.at[3] for box in self.texts)
+        order = sorted(range(len(self.texts)), key=lambda n: self.texts[n].at[0])
+        upper: list[int] = []
+        lower: list[int] = []
+        for n in order:
+            box = self.texts[n]
+            (lower if box.at[1] >= end - 0.15 * box.at[3] else upper).append(n)
+        return tuple(tuple(line) for line in (upper, lower) if line)
+
+    @property
+    def out_of_order(self) -> bool:
+        """Whether the number is not written in the order in which its characters stand, on a plate of two lines."""
+        return self.lines > 1 and [n for line in self.standing for n in line] != [*range(len(self.texts))]
 
 
 _Weighted = TypeVar("_Weighted", Layout, Paint)

@@ -19,7 +19,7 @@ COUNT = 200
 
 
 class Memory:
-    """Drawn plates of regions, always the same: `batch` as training takes it, and their `texts`."""
+    """Drawn plates of regions, always the same: `batch` as training takes it, and their `texts` as they stand."""
 
     def __init__(self, config: TrainConfig, regions: Iterable[str], library: FontLibrary) -> None:
         alphabet = config.make_alphabet()
@@ -27,11 +27,11 @@ class Memory:
         drawn = [generator.draw([config.seed, 13, i]) for i in range(COUNT)]
         known = [crop for crop in drawn if not alphabet.unknown(crop.text)]
         size = (config.architecture.height, config.architecture.width)
-        self.texts = [crop.text for crop in known]
+        self.texts = [crop.standing for crop in known]
         self.batch: Batch = np.zeros((len(known), *size), np.uint8), np.zeros((len(known), LONGEST), np.int32)
         for picture, classes, crop in zip(*self.batch, known, strict=True):
             picture[:] = fit(crop.picture, size)
-            classes[: len(crop.text)] = alphabet.encode(crop.text)
+            classes[: len(crop.standing)] = alphabet.encode(crop.standing)
 
 
 def recall(config: TrainConfig) -> Memory | None:

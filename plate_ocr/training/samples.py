@@ -78,8 +78,8 @@ def load_backgrounds(config: TrainConfig) -> list[NDArray[np.uint8]]:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A crop as a network sees it: grey uint8 (H, W) of the network's size, what it says, whose plate it is, and its
-    width by its height before it was made to fit."""
+    """A crop as a network sees it: grey uint8 (H, W) of the network's size, what it says in the order in which that
+    stands, whose plate it is, and its width by its height before it was made to fit."""
 
     crop: NDArray[np.uint8]
     text: str
@@ -141,10 +141,10 @@ class Samples:
                 crop, text, region = self._augment(self._nothing.draw(rng)), "", ""
             elif self._generator is not None and rng.random() < self._config.synthetic:
                 drawn = self._generator.draw([self._config.seed, epoch, index, i])
-                crop, text, region = drawn.picture, drawn.text, drawn.region
+                crop, text, region = drawn.picture, drawn.standing, drawn.region
             else:
                 place = int(rng.choice(len(self._labels), p=self._share))
-                crop, text = self._open(place), self._labels[place].text
+                crop, text = self._open(place), self._lesson.standing.get(place, self._labels[place].text)
                 region = self._labels[place].region
                 slots, corners = self._lesson.slots.get(place), self._lesson.corners.get(place)
                 if corners and rng.random() < self._config.straighten:

@@ -1,0 +1,81 @@
+"""Plates of two lines whose number is not written as it stands."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from plate_ocr.labels import Label
+from plate_ocr.plate import Character, RegionGuess
+from plate_ocr.recognition.order import Order
+from plate_ocr.recognition.recognizer import Reading
+from plate_ocr.synthesis.drawing import draw_plate
+from plate_ocr.synthesis.fonts import FontLibrary
+from plate_ocr.synthesis.region import load_regions
+from plate_ocr.training.teacher import consult
+
+ORDER = Order(load_regions())
+
+
+@pytest.mark.parametrize(
+    ("lines", "region", "number"),
+    [
+        (("9785", "86T"), "TN", "86T9785"),
+        (("978", "586T"), "TN", "586T978"),
+        (("L767", "HA01"), "UZ", "01L767HA"),
+        (("123", "ABC30"), "UZ", "30123ABC"),
+    ],
+)
+def test_a_number_is_put_in_order_and_back(lines: tuple[str, str], region: str, number: str) -> None:
+    standing = "".join(lines)
+    assert "".join(standing[i] for i in ORDER.written(lines, region)) == number
+    assert ORDER.standing(number, region) == standing
+
+
+@pytest.mark.parametrize(
+    ("lines", "region"),
+    [(("L767", "HA01"), "RU"), (("L767", "HA02"), "UZ"), (("서울31", "머2321"), "KR"), (("", ""), "TN")],
+)
+def test_what_fits_no_such_layout_stays(lines: tuple[str, str], region: str) -> None:
+    assert ORDER.written(lines, region) == tuple(range(sum(map(len, lines))))
+    assert ORDER.standing("".join(lines), region) == ""
+
+
+def test_drawn_plates_say_how_they_stand() -> None:
+    """The network learns a plate as it stands; whoever asks for its number gets that."""
+    library = FontLibrary()
+    for region in load_regions(["tn", "uz", "kr"]):
+        for layout in region.layouts:
+            plate = draw_plate(region, library, np.random.default_rng(3), layout=layout)
+            assert sorted(plate.standing) == sorted(plate.text)
+            assert (ORDER.standing(plate.text, region.code) or plate.text) == plate.standing or layout.lines == 1
+            assert (plate.standing != plate.text) == (region.code != "KR" and layout.lines == 2)
+
+
+def test_a_reading_keeps_each_character_with_its_confidence_and_place() -> None:
+    characters = tuple(Character(c, (i + 1) / 10) for i, c in enumerate("978586T"))
+    reading = Reading(characters, 0.9, (0.2, 0.4, 0.6, 0.8, 0.2, 0.4, 0.7), (RegionGuess("TN", 1.0),))
+    assert reading.breaks == [4]
+    written = reading.ordered(ORDER.written(("9785", "86T"), "TN"))
+    assert written.text == "86T9785"
+    assert [c.confidence for c in written.characters] == [0.5, 0.6, 0.7, 0.1, 0.2, 0.3, 0.4]
+    assert written.places == (0.2, 0.4, 0.7, 0.2, 0.4, 0.6, 0.8)
+    assert written.lines == 2
+
+
+def test_labels_of_square_plates_are_learned_as_they_stand(tmp_path: Path) -> None:
+    """A table has the number as it is written, whatever the plate's shape."""
+    region, library = load_regions(["tn"])[0], FontLibrary()
+    labels = []
+    for layout in region.layouts[0], region.layouts[2]:
+        plate = draw_plate(region, library, np.random.default_rng(3), layout=layout)
+        labels.append(Label(tmp_path / f"{plate.lines}.png", plate.text, "TN"))
+        loose = cv2.copyMakeBorder(plate.picture, 40, 40, 40, 40, cv2.BORDER_CONSTANT, value=(150, 160, 170))
+        cv2.imwrite(str(labels[-1].path), loose)
+    assert consult("reader", labels, distrust=0.0, straighten=True).standing == {1: plate.standing}
+    said = [dataclasses.replace(label, lines=2) for label in labels]
+    assert set(consult("reader", said, distrust=0.0).standing) == {0, 1}
