@@ -62,6 +62,11 @@ def real() -> dict[str, Any]:
     return recurrent() | {"synthetic": 0.0}
 
 
+def drawn() -> dict[str, Any]:
+    """The settings of the shipped recurrent part anew, which learns from drawn plates alone."""
+    return recurrent() | {"synthetic": 1.0, "labels": ()}
+
+
 EXPERIMENTS: dict[str, dict[str, Any]] = {
     ON_ITS_CONVOLUTIONS + "BiLSTM 96": recurrent(),
     ON_ITS_CONVOLUTIONS + "LSTM 96, one way": recurrent(bidirectional=False),
@@ -73,6 +78,12 @@ EXPERIMENTS: dict[str, dict[str, Any]] = {
     ON_ITS_CONVOLUTIONS + "BiLSTM 96, attention": recurrent(head="attention"),
     ON_ITS_CONVOLUTIONS + "two BiLSTM 96": recurrent(lstm_units=(96, 96)),
     ON_ITS_CONVOLUTIONS + "BiLSTM 192": recurrent(lstm_units=(192,)),
+    ON_ITS_CONVOLUTIONS + "input 48 x 128": recurrent(width=128),
+    ON_ITS_CONVOLUTIONS + "input 48 x 192": recurrent(width=192),
+    ON_ITS_CONVOLUTIONS + "input 48 x 224": recurrent(width=224),
+    ON_ITS_CONVOLUTIONS + "drawn plates alone": drawn(),
+    ON_ITS_CONVOLUTIONS + "drawn plates alone, half as bad a camera": drawn() | {"strength": 0.5},
+    ON_ITS_CONVOLUTIONS + "drawn plates alone, no camera": drawn() | {"strength": 0.0},
     ON_ITS_CONVOLUTIONS + "real crops alone": real(),
     ON_ITS_CONVOLUTIONS + "real crops alone, a third permuted": real() | {"permute": 0.35, "teacher": "reader"},
     ON_ITS_CONVOLUTIONS + "real crops alone, all permuted": real() | {"permute": 1.0, "teacher": "reader"},

@@ -70,6 +70,8 @@ def test_a_share_of_the_samples_is_hard() -> None:
     )
     assert len(plain) == len(hard) == config.batch
     assert np.abs(plain[0].astype(int) - hard[0]).mean() > 3
+    with pytest.raises(ConfigError, match="strength is a number from 0 on"):
+        TrainConfig(synthetic=1, strength=-1)
     with pytest.raises(ConfigError, match="hardship are shares from 0 to 1"):
         TrainConfig(synthetic=1, hardship=2)
 

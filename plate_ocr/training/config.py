@@ -85,11 +85,12 @@ class TrainConfig(RunConfig):
     `teacher` names a reader that reads the training crops first: `permute` is the share of real crops whose characters
     change places, where it told them apart; labels that it contradicts with a confidence of at least `distrust` are
     left out; `straighten` is the share of real crops that are seen as the shipped detector cuts their plates out, where
-    it finds them whole. `hardship` is the share of all samples that are made as hard to read as some photos are
-    (`synthesis.hardship`). Of weights that the run starts from, the first `freeze` convolutions stay as they are, and
-    plates that they read right are to be read with the same probabilities, which counts `distill` as much as the
-    labels. The run stops after `patience` epochs without a better dev score, and keeps the "best" weights or the
-    "last". With `mixed_precision`, the network computes in 16 bits where that is safe.
+    it finds them whole. `strength` says how bad the camera of drawn plates is (0: none), and `hardship` is the
+    share of all samples that are made as hard to read as some photos are (`synthesis.hardship`). Of weights that
+    the run starts from, the first `freeze` convolutions stay as they are, and plates that they read right are to be
+    read with the same probabilities, which counts `distill` as much as the labels. The run stops after `patience`
+    epochs without a better dev score, and keeps the "best" weights or the "last". With `mixed_precision`, the
+    network computes in 16 bits where that is safe.
     """
 
     labels: tuple[str, ...] = ()
@@ -104,6 +105,7 @@ class TrainConfig(RunConfig):
     permute: float = 0.0
     distrust: float = 0.0
     straighten: float = 0.0
+    strength: float = 1.0
     hardship: float = 0.0
     freeze: int = 0
     distill: float = 0.0
@@ -125,6 +127,8 @@ class TrainConfig(RunConfig):
             raise ConfigError(f"dev_fraction is a share from 0 to below 1, not {self.dev_fraction}")
         if not all(0 <= share <= 1 for share in (self.permute, self.distrust, self.straighten, self.hardship)):
             raise ConfigError("permute, distrust, straighten and hardship are shares from 0 to 1")
+        if self.strength < 0:
+            raise ConfigError(f"strength is a number from 0 on, not {self.strength}")
         if not 0 <= self.nothing < 1:
             raise ConfigError(f"nothing is a share from 0 to below 1, not {self.nothing}")
         if (self.permute or self.distrust or self.straighten) and not self.teacher:

@@ -120,6 +120,7 @@ class Samples:
                 load_regions(weights),
                 library,
                 weights=list(weights.values()) or None,
+                strength=config.strength,
                 backgrounds=load_backgrounds(config),
             )
 
