@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from plate_ocr.detection import Detection
-from plate_ocr.labels import read_labels
+from plate_ocr.labels import read_labels, read_photos
 from plate_ocr.photos import load
 from plate_ocr.plate import Corners
 from plate_ocr.recognition.alignment import text_log_p
@@ -142,3 +142,19 @@ def test_a_clear_crop_costs_one_look_whatever_stands_beside_it_in_the_batch() ->
     alone, beside = reader.read([clear])[0], reader.read([clear, noise])[0]
     assert alone.text == beside.text
     assert alone.confidence == pytest.approx(beside.confidence, abs=1e-4)
+
+
+def test_a_plate_that_is_small_in_its_crop_is_found_and_read() -> None:
+    """Crops of whole rears of cars: the plate is a third as wide as they are."""
+    photos = read_photos(SAMPLE / "scenes" / "labels.csv")
+    crops, texts = [], []
+    for photo in photos[:8]:
+        picture = load(photo.path)
+        for plate in photo.plates:
+            assert plate.corners is not None
+            (x, y), reach = plate.corners.array.mean(axis=0), 1.5 * plate.corners.width
+            crops.append(picture[max(0, int(y - reach)) : int(y + reach), max(0, int(x - reach)) : int(x + reach)])
+            texts.append(plate.text)
+    readings = Recognizer().read(crops)
+    assert sum(r.text == text for r, text in zip(readings, texts, strict=True)) >= 0.8 * len(texts)
+    assert all(0 < r.confidence < 1 for r in readings if r.text)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from plate_ocr.detection import Detector, make_detector
+from plate_ocr.detection import Detector, make_detector, rectify
 from plate_ocr.model_store import ModelError, open_reader
 from plate_ocr.plate import Character, RegionGuess
 from plate_ocr.recognition.alignment import text_log_p
@@ -27,7 +27,7 @@ from plate_ocr.recognition.views import other_views, vote
 
 HOPELESS, DOUBT = 0.005, 0.8
 """A crop is looked at again if the probability of its text lies between these. Below the first it is mostly no plate,
-and other views make none of it."""
+and other views make none of it; or the plate is small in it, and has to be found first."""
 
 TOGETHER = 32
 """Crops that go through the network at once: more are no faster, and it keeps the memory of its largest run."""
@@ -47,7 +47,8 @@ UNLIKELY = 0.01
 class Reading:
     """What one crop says: its characters and the probability of the whole text, 0 to 1.
 
-    `places` says for each character about where its centre stands, from 0 at the crop's left edge to 1 at its right;
+    `places` says for each character about where its centre stands, from 0 at the left edge of what was read to 1 at
+    its right;
     `regions` are those whose plate it can be, likeliest first; `stage` says after which look the reading stood.
     `read_as` is what was read where the text is a known plate instead.
     """
@@ -102,7 +103,8 @@ class Recognizer:
         """`model` is a shipped name or the folder of a run; `keras` reads with the Keras file instead of the ONNX one.
 
         With `looks`, a crop that leaves doubt is looked at again in other views, which vote; with `straighten` one of
-        them is of the plate as the shipped detector finds it in the crop. `confidence` goes before the model's own
+        them is of the plate as the shipped detector finds it in the crop, and a crop of which nothing can be made is
+        read as that cuts it out. `confidence` goes before the model's own
         calibration. Raises ModelError if the model is missing or damaged, RegionError for an unknown region in
         `decoding`.
         """
@@ -146,20 +148,30 @@ class Recognizer:
         """Read BGR or grey uint8 crops, all in one batch. Raises ValueError for an empty crop."""
         crops = [to_grey(crop) for crop in crops]
         seen = [[text] for text in self.look(crops)]
+        cut = self._cut_out(crops, [i for i, texts in enumerate(seen) if texts[0].confidence < HOPELESS])
+        for i, text in zip(cut, self.look([*cut.values()]), strict=True):
+            crops[i], seen[i] = cut[i], [text]
         doubtful = [i for i, texts in enumerate(seen) if self._looks and HOPELESS <= texts[0].confidence < DOUBT]
         views = [(i, view) for i in doubtful for view in other_views(crops[i], detector=self._straightener)]
         for (i, _), text in zip(views, self.look([view for _, view in views]), strict=True):
             seen[i].append(text)
-        return self._named(crops, [self._agreed(texts) for texts in seen])
+        return self._named(crops, [self._agreed(texts, again=i in cut) for i, texts in enumerate(seen)])
 
     def look(self, crops: Sequence[NDArray[np.uint8]]) -> list[Text]:
         """What one look at each crop says, with the network's probabilities at every step."""
         parts = (crops[i : i + TOGETHER] for i in range(0, len(crops), TOGETHER))
         return [text for part in parts for text in self._look(prepare(part, self.files.size))]
 
-    def _agreed(self, texts: Sequence[Text]) -> Reading:
-        """What the views of one crop say together; the first is the crop itself."""
-        stage = "1" if len(texts) == 1 else "2"
+    def _cut_out(self, crops: Sequence[NDArray[np.uint8]], places: Sequence[int]) -> dict[int, NDArray[np.uint8]]:
+        """Of the crops at these places, those in which the detector finds a plate, cut out: it may be small in them."""
+        if not (self._looks and places and self._straightener):
+            return {}
+        found = {i: self._straightener.detect(crops[i]) for i in places}
+        return {i: rectify(crops[i], plates[0].corners) for i, plates in found.items() if plates}
+
+    def _agreed(self, texts: Sequence[Text], *, again: bool = False) -> Reading:
+        """What the views of one crop say together; the first is the crop itself, or `again` the plate cut out of it."""
+        stage = "2" if again or len(texts) > 1 else "1"
         classes, raw = vote(texts)
         read = self.alphabet.decode(classes)
         if found := nearest(texts, read, self.decoder.settings.known, self.alphabet):
