@@ -27,7 +27,10 @@ from plate_ocr.recognition.views import other_views, vote
 
 HOPELESS, DOUBT = 0.005, 0.8
 """A crop is looked at again if the probability of its text lies between these. Below the first it is mostly no plate,
-and other views make none of it; or the plate is small in it, and has to be found first."""
+and other views make none of it."""
+
+LOST = 0.05
+"""Of a text less likely than this the reason may be that the plate is small in its crop: it has to be found first."""
 
 TOGETHER = 32
 """Crops that go through the network at once: more are no faster, and it keeps the memory of its largest run."""
@@ -148,7 +151,7 @@ class Recognizer:
         """Read BGR or grey uint8 crops, all in one batch. Raises ValueError for an empty crop."""
         crops = [to_grey(crop) for crop in crops]
         seen = [[text] for text in self.look(crops)]
-        cut = self._cut_out(crops, [i for i, texts in enumerate(seen) if texts[0].confidence < HOPELESS])
+        cut = self._cut_out(crops, [i for i, texts in enumerate(seen) if texts[0].confidence < LOST])
         for i, text in zip(cut, self.look([*cut.values()]), strict=True):
             crops[i], seen[i] = cut[i], [text]
         doubtful = [i for i, texts in enumerate(seen) if self._looks and HOPELESS <= texts[0].confidence < DOUBT]
