@@ -112,8 +112,10 @@ def _shade(colour: Colour, rng: np.random.Generator, spread: float) -> NDArray[n
 
 
 def _blend(canvas: NDArray[np.uint8], mask: Mask, colour: NDArray[np.float32]) -> None:
-    alpha = (mask.astype(np.float32) / 255)[..., None]
-    canvas[:] = (canvas + alpha * (colour - canvas)).astype(np.uint8)
+    alpha = mask * np.float32(1 / 255)
+    solid = np.empty_like(canvas)
+    solid[:] = colour
+    cv2.blendLinear(solid, canvas, alpha, 1 - alpha, dst=canvas)
 
 
 def _background(layout: Layout, paint: Paint, shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.uint8]:

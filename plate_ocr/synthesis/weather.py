@@ -69,7 +69,7 @@ def layers(field: NDArray[np.float32], picture: Picture) -> NDArray[np.float32]:
 
 
 def light(plate: Picture, rng: np.random.Generator) -> Picture:
-    """Uneven light, a shadow's edge, a glare, dirt: what happens on the plate itself. BGR."""
+    """Uneven light, a shadow's edge, a glare, dirt: what happens on the plate itself."""
     height, width = plate.shape[:2]
     gain = np.ones((2, 3), np.float32) + rng.normal(0, 0.12, (2, 3)).astype(np.float32)
     field: NDArray[Any] = cv2.resize(gain, (width, height), interpolation=cv2.INTER_LINEAR)
@@ -78,9 +78,9 @@ def light(plate: Picture, rng: np.random.Generator) -> Picture:
     if rng.random() < 0.3:
         grain = rng.normal(0, 1, (max(2, height // 10), max(2, width // 10))).astype(np.float32)
         field *= 1 + cv2.resize(grain, (width, height), interpolation=cv2.INTER_CUBIC) * rng.uniform(0.03, 0.14)
-    lit = plate * field[..., None]
+    lit = plate * layers(field, plate)
     if rng.random() < 0.1:
-        lit += glare(plate, whole(plate), rng)[..., None] * rng.uniform(60, 200)
+        lit += layers(glare(plate, whole(plate), rng), plate) * rng.uniform(60, 200)
     if rng.random() < 0.15:
         for _ in range(int(rng.integers(1, 12))):
             centre = (int(rng.integers(width)), int(rng.integers(height)))
@@ -127,7 +127,7 @@ def photographed(shape: tuple[int, int], photos: Sequence[Picture], rng: np.rand
 def frame(plate: Picture, rng: np.random.Generator, *, width: float, backgrounds: Sequence[Picture] = ()) -> Picture:
     """The plate as a detector or a person would have cropped it: `width` pixels wide, tight or loose, tilted or not.
 
-    Around it is a piece of one of the photos `backgrounds`, or what `surroundings` draws.
+    Around it is a piece of one of the photos `backgrounds`, BGR or grey as the plate is, or what `surroundings` draws.
     """
     h, w = plate.shape[:2]
     kind = rng.choice(4, p=[0.35, 0.3, 0.2, 0.15])
@@ -158,6 +158,8 @@ def frame(plate: Picture, rng: np.random.Generator, *, width: float, backgrounds
     out_w, out_h = (max(8, round(float(v))) for v in high - low)
     real = len(backgrounds) > 0 and rng.random() < 0.7
     canvas = photographed((out_h, out_w), backgrounds, rng) if real else surroundings((out_h, out_w), rng)
+    if plate.ndim < canvas.ndim:
+        canvas = np.asarray(cv2.cvtColor(canvas, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
     # Shrink by area averaging first: a warp alone samples single pixels and aliases.
     if w > 1.6 * width:
         shrink = 1.2 * width / w

@@ -14,7 +14,7 @@ import albumentations as A  # noqa: N812 - its own documentation calls it so
 
 
 class Augment:
-    """Random framing, light, optics and compression for RGB or BGR uint8 crops."""
+    """Random framing, light, optics and compression for colour or grey uint8 crops."""
 
     def __init__(self) -> None:
         self._compose = A.Compose(
@@ -53,5 +53,5 @@ class Augment:
         self._compose.set_random_seed(seed)
 
     def __call__(self, crop: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """A changed copy of a crop (H, W, 3) uint8; a slanted one is larger."""
+        """A changed copy of a crop, (H, W, 3) or (H, W) uint8; a slanted one is larger."""
         return np.asarray(self._compose(image=crop)["image"], dtype=np.uint8)

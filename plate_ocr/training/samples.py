@@ -18,7 +18,7 @@ from plate_ocr.detection import rectify
 from plate_ocr.labels import Label, LabelError, read_photos
 from plate_ocr.photos import PhotoError, load
 from plate_ocr.recognition.alphabet import LONGEST
-from plate_ocr.recognition.preprocess import fit
+from plate_ocr.recognition.preprocess import fit, to_grey
 from plate_ocr.synthesis.fonts import FontLibrary
 from plate_ocr.synthesis.generator import CropGenerator
 from plate_ocr.synthesis.hardship import hardship
@@ -65,11 +65,12 @@ def absent_fonts(config: TrainConfig) -> list[str]:
 
 
 def load_backgrounds(config: TrainConfig) -> list[NDArray[np.uint8]]:
-    """The photos of the run's background tables, at most 640 pixels a side. Raises LabelError for an unusable table."""
+    """The photos of the run's background tables, grey, at most 640 pixels a side. Raises LabelError for an unusable
+    table."""
     photos = []
     for table in config.backgrounds:
         for row in read_photos(Path(table), config.splits or None):
-            photo = load(row.path)
+            photo = load(row.path, grey=True)
             scale = min(1.0, 640 / max(photo.shape[:2]))
             small = cv2.resize(photo, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
             photos.append(np.asarray(small, dtype=np.uint8))
@@ -121,6 +122,7 @@ class Samples:
                 library,
                 weights=list(weights.values()) or None,
                 strength=config.strength,
+                grey=True,
                 backgrounds=load_backgrounds(config),
             )
 
@@ -139,7 +141,7 @@ class Samples:
         self._augment.seed(int(rng.integers(2**31)))
         for i in range(self._config.batch):
             if self._nothing is not None and rng.random() < self._config.nothing:
-                crop, text, region = self._augment(self._nothing.draw(rng)), "", ""
+                crop, text, region = self._augment(to_grey(self._nothing.draw(rng))), "", ""
             elif self._generator is not None and rng.random() < self._config.synthetic:
                 drawn = self._generator.draw([self._config.seed, epoch, index, i])
                 crop, text, region = drawn.picture, drawn.standing, drawn.region
@@ -152,7 +154,7 @@ class Samples:
                     crop = rectify(crop, corners)
                 elif slots and rng.random() < self._config.permute:
                     crop, text = self._lesson.bank.permute(self._labels[place].source, crop, text, slots, rng)
-                crop = self._augment(crop)
+                crop = self._augment(to_grey(crop))
             if self._config.hardship and rng.random() < self._config.hardship:
                 crop = hardship(crop, rng)
             yield Sample(fit(crop, self._size), text, region, crop.shape[1] / crop.shape[0])
