@@ -61,6 +61,14 @@ class Corners:
         return float((np.linalg.norm(p[1] - p[0]) + np.linalg.norm(p[2] - p[3])) / 2)
 
     @property
+    def tilt(self) -> float:
+        """How far the plate leans: the angle of its upper and lower edge, in degrees, positive if it falls to the right
+        (-180 to 180)."""
+        p = self.array
+        x, y = (p[1] - p[0]) + (p[2] - p[3])
+        return float(np.degrees(np.arctan2(y, x)))
+
+    @property
     def height(self) -> float:
         """Mean length of the left and right edge, in pixels."""
         p = self.array

@@ -126,6 +126,14 @@ def test_an_empty_crop_is_refused() -> None:
         fit(np.zeros((0, 5, 3), np.uint8), (48, 160))
 
 
+@given(st.floats(-179, 179), st.floats(1, 500), st.floats(1, 100))
+def test_corners_say_how_far_a_plate_leans(degrees: float, width: float, height: float) -> None:
+    a = np.radians(degrees)
+    upright = np.array([[0, 0], [width, 0], [width, height], [0, height]])
+    turned = upright @ np.array([[np.cos(a), np.sin(a)], [-np.sin(a), np.cos(a)]])
+    assert Corners.of(turned).tilt == pytest.approx(degrees, abs=0.01)
+
+
 def test_results_are_frozen_and_corners_have_four_points() -> None:
     plate = Plate("a.jpg", status=Status.NO_PLATE)
     with pytest.raises(dataclasses.FrozenInstanceError):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from plate_ocr.detection import Detection
 from plate_ocr.labels import read_labels, read_photos
 from plate_ocr.photos import load
 from plate_ocr.plate import Corners
@@ -58,20 +58,13 @@ def test_a_view_that_cannot_read_at_all_has_no_veto() -> None:
     assert vote([look({1: 0.5, 2: 0.3}), look({1: 0.5, 2: 0.3}), blind])[0] == (1,)
 
 
-class Middle:
-    """A detector that finds one plate, always in the middle."""
-
-    def detect(self, photo: NDArray[np.uint8]) -> list[Detection]:
-        height, width = photo.shape[:2]
-        return [Detection(Corners.of_box(0.1 * width, 0.1 * height, 0.8 * width, 0.8 * height), 0.9)]
-
-
 def test_views_are_upright_pictures_of_the_same_plate() -> None:
     crop = load(SAMPLE / "crops" / "00002.jpg")[:, :, 0]
     assert evenness(crop) >= UNEVEN
-    views = other_views(crop, detector=Middle())
+    height, width = crop.shape
+    views = other_views(crop, Corners.of_box(0.1 * width, 0.1 * height, 0.8 * width, 0.8 * height))
     assert len(views) == 3
-    assert len(other_views(crop, detector=None)) == 2
+    assert len(other_views(crop)) == 2
     for view in views:
         assert view.dtype == np.uint8
         assert view.ndim == 2
@@ -90,7 +83,7 @@ def test_a_plate_half_in_the_shade_is_lit_evenly_and_read_again() -> None:
     found = [crop for crop in shaded if evenness(crop) < UNEVEN]
     assert len(found) > 0.9 * len(shaded)
     for crop in found:
-        views = other_views(crop, detector=None)
+        views = other_views(crop)
         assert len(views) == 3
         assert evenness(views[0]) > evenness(crop)
     right = [
@@ -142,6 +135,24 @@ def test_a_clear_crop_costs_one_look_whatever_stands_beside_it_in_the_batch() ->
     alone, beside = reader.read([clear])[0], reader.read([clear, noise])[0]
     assert alone.text == beside.text
     assert alone.confidence == pytest.approx(beside.confidence, abs=1e-4)
+
+
+def test_a_crop_that_slants_is_set_upright() -> None:
+    labels = read_labels(SAMPLE / "crops" / "labels.csv")
+    turned = []
+    for label in labels:
+        crop = load(label.path)
+        height, width = crop.shape[:2]
+        matrix = cv2.getRotationMatrix2D((width / 2, height / 2), -22, 1)
+        c, s = np.abs(matrix[0, :2])
+        size = np.array([width * c + height * s, width * s + height * c])
+        matrix[:, 2] += (size - (width, height)) / 2
+        turned.append(cv2.warpAffine(crop, matrix, size.astype(int).tolist(), borderMode=cv2.BORDER_REPLICATE))
+    right = [
+        sum(r.text == label.text for r, label in zip(Recognizer(straighten=s).read(turned), labels, strict=True))
+        for s in (False, True)
+    ]
+    assert right[1] >= right[0] + 0.2 * len(labels)
 
 
 def test_a_plate_that_is_small_in_its_crop_is_found_and_read() -> None:

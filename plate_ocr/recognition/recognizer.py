@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from plate_ocr.detection import Detector, make_detector, rectify
 from plate_ocr.model_store import ModelError, open_reader
-from plate_ocr.plate import Character, RegionGuess
+from plate_ocr.plate import Character, Corners, RegionGuess
 from plate_ocr.recognition.alignment import text_log_p
 from plate_ocr.recognition.attention import AttentionDecoder, AttentionText
 from plate_ocr.recognition.confidence import Confidence
@@ -29,8 +29,9 @@ HOPELESS, DOUBT = 0.005, 0.8
 """A crop is looked at again if the probability of its text lies between these. Below the first it is mostly no plate,
 and other views make none of it."""
 
-LOST = 0.05
-"""Of a text less likely than this the reason may be that the plate is small in its crop: it has to be found first."""
+LOST, SLANTED = 0.05, 10
+"""Of a text less likely than the first the reason may be that the plate is small in its crop: it is cut out of it. So
+is a doubtful one that leans by more degrees than the second."""
 
 TOGETHER = 32
 """Crops that go through the network at once: more are no faster, and it keeps the memory of its largest run."""
@@ -105,9 +106,9 @@ class Recognizer:
     ) -> None:
         """`model` is a shipped name or the folder of a run; `keras` reads with the Keras file instead of the ONNX one.
 
-        With `looks`, a crop that leaves doubt is looked at again in other views, which vote; with `straighten` one of
-        them is of the plate as the shipped detector finds it in the crop, and a crop of which nothing can be made is
-        read as that cuts it out. `confidence` goes before the model's own
+        With `looks`, a crop that leaves doubt is looked at again in other views, which vote. With `straighten` one of
+        them is of the plate as the shipped detector finds it in the crop; where that slants, or nothing can be made of
+        the crop, it is read as the detector cuts it out. `confidence` goes before the model's own
         calibration. Raises ModelError if the model is missing or damaged, RegionError for an unknown region in
         `decoding`.
         """
@@ -151,11 +152,15 @@ class Recognizer:
         """Read BGR or grey uint8 crops, all in one batch. Raises ValueError for an empty crop."""
         crops = [to_grey(crop) for crop in crops]
         seen = [[text] for text in self.look(crops)]
-        cut = self._cut_out(crops, [i for i, texts in enumerate(seen) if texts[0].confidence < LOST])
-        for i, text in zip(cut, self.look([*cut.values()]), strict=True):
-            crops[i], seen[i] = cut[i], [text]
-        doubtful = [i for i, texts in enumerate(seen) if self._looks and HOPELESS <= texts[0].confidence < DOUBT]
-        views = [(i, view) for i in doubtful for view in other_views(crops[i], detector=self._straightener)]
+        doubtful = [i for i, texts in enumerate(seen) if self._looks and texts[0].confidence < DOUBT]
+        found = self._find(crops, doubtful)
+        cut = {i for i, corners in found.items() if seen[i][0].confidence < LOST or abs(corners.tilt) > SLANTED}
+        for i in cut:
+            crops[i] = rectify(crops[i], found.pop(i))
+        for i, text in zip(cut, self.look([crops[i] for i in cut]), strict=True):
+            seen[i] = [text]
+        doubtful = [i for i in doubtful if HOPELESS <= seen[i][0].confidence < DOUBT]
+        views = [(i, view) for i in doubtful for view in other_views(crops[i], found.get(i))]
         for (i, _), text in zip(views, self.look([view for _, view in views]), strict=True):
             seen[i].append(text)
         return self._named(crops, [self._agreed(texts, again=i in cut) for i, texts in enumerate(seen)])
@@ -165,12 +170,12 @@ class Recognizer:
         parts = (crops[i : i + TOGETHER] for i in range(0, len(crops), TOGETHER))
         return [text for part in parts for text in self._look(prepare(part, self.files.size))]
 
-    def _cut_out(self, crops: Sequence[NDArray[np.uint8]], places: Sequence[int]) -> dict[int, NDArray[np.uint8]]:
-        """Of the crops at these places, those in which the detector finds a plate, cut out: it may be small in them."""
-        if not (self._looks and places and self._straightener):
+    def _find(self, crops: Sequence[NDArray[np.uint8]], places: Sequence[int]) -> dict[int, Corners]:
+        """Of the crops at these places, the plate's corners in those in which the detector finds one."""
+        if not (places and self._straightener):
             return {}
         found = {i: self._straightener.detect(crops[i]) for i in places}
-        return {i: rectify(crops[i], plates[0].corners) for i, plates in found.items() if plates}
+        return {i: plates[0].corners for i, plates in found.items() if plates}
 
     def _agreed(self, texts: Sequence[Text], *, again: bool = False) -> Reading:
         """What the views of one crop say together; the first is the crop itself, or `again` the plate cut out of it."""

@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from plate_ocr.detection import Detector, rectify
+from plate_ocr.detection import rectify
+from plate_ocr.plate import Corners
 from plate_ocr.recognition.alignment import text_log_p
 from plate_ocr.recognition.decoder import Text
 
@@ -36,17 +37,16 @@ UNHEARD = 0.003
 """What a view adds to the probability of each text, so that one which cannot read the plate has no veto."""
 
 
-def other_views(crop: Picture, *, detector: Detector | None) -> list[Picture]:
-    """The crop farther and nearer; and the plate cut out of it and straightened, where the detector finds it there. Of
-    a crop that is partly in the shade, all this is of one that is evenly lit, and that is a view of its own."""
+def other_views(crop: Picture, corners: Corners | None = None) -> list[Picture]:
+    """The crop farther and nearer; and the plate cut out of it and straightened, where its corners are known. Of a crop
+    that is partly in the shade, all this is of one that is evenly lit, and that is a view of its own."""
     views: list[Picture] = []
     if evenness(crop) < UNEVEN:
         crop = _evened(crop)
         views.append(crop)
     views += [_zoomed(crop, _FARTHER), _zoomed(crop, _NEARER)]
-    found = detector.detect(crop) if detector else []
-    if found:
-        views.append(rectify(crop, found[0].corners))
+    if corners is not None:
+        views.append(rectify(crop, corners))
     return views
 
 
