@@ -70,10 +70,20 @@ def test_a_share_of_the_samples_is_hard() -> None:
     )
     assert len(plain) == len(hard) == config.batch
     assert np.abs(plain[0].astype(int) - hard[0]).mean() > 3
-    with pytest.raises(ConfigError, match="strength is a number from 0 on"):
-        TrainConfig(synthetic=1, strength=-1)
     with pytest.raises(ConfigError, match="hardship are shares from 0 to 1"):
         TrainConfig(synthetic=1, hardship=2)
+
+
+def test_drawn_plates_have_as_bad_a_camera_as_is_said() -> None:
+    drawn = tiny_config(SAMPLE / "crops" / "labels.csv", labels=(), synthetic=1.0, alphabet="", batch=64)
+    clear, bad = (
+        np.stack([sample.crop for sample in Samples(dataclasses.replace(drawn, strength=s), []).samples(0, 0)])
+        for s in (0.0, 3.0)
+    )
+    # The steps from pixel to pixel are lower where blur, pixels and haze have been.
+    assert np.abs(np.diff(clear.astype(int))).mean() > 1.3 * np.abs(np.diff(bad.astype(int))).mean()
+    with pytest.raises(ConfigError, match="strength is a number from 0 on"):
+        TrainConfig(synthetic=1, strength=-1)
 
 
 def test_a_photo_keeps_its_size_and_is_hard_where_the_plate_is() -> None:

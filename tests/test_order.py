@@ -11,8 +11,9 @@ import pytest
 
 from plate_ocr.labels import Label
 from plate_ocr.plate import Character, RegionGuess
+from plate_ocr.recognition.decoder import DecoderSettings
 from plate_ocr.recognition.order import Order
-from plate_ocr.recognition.recognizer import Reading
+from plate_ocr.recognition.recognizer import Reading, Recognizer
 from plate_ocr.synthesis.drawing import draw_plate
 from plate_ocr.synthesis.fonts import FontLibrary
 from plate_ocr.synthesis.region import load_regions
@@ -65,6 +66,20 @@ def test_a_reading_keeps_each_character_with_its_confidence_and_place() -> None:
     assert [c.confidence for c in written.characters] == [0.5, 0.6, 0.7, 0.1, 0.2, 0.3, 0.4]
     assert written.places == (0.2, 0.4, 0.7, 0.2, 0.4, 0.6, 0.8)
     assert written.lines == 2
+
+
+@pytest.mark.parametrize("code", ["tn", "uz"])
+def test_plates_of_two_lines_are_read_as_their_number_is_written(code: str) -> None:
+    region, library = load_regions([code])[0], FontLibrary()
+    layout = next(layout for layout in region.layouts if layout.out_of_order)
+    plates = [draw_plate(region, library, np.random.default_rng(seed), layout=layout) for seed in range(12)]
+    loose = [cv2.copyMakeBorder(p.picture, 8, 8, 8, 8, cv2.BORDER_CONSTANT, value=(90, 90, 90)) for p in plates]
+    written, standing = (
+        [reading.text for reading in Recognizer(decoding=DecoderSettings(formats=mode)).read(loose)]
+        for mode in ("soft", "off")
+    )
+    assert sum(read == plate.text for read, plate in zip(written, plates, strict=True)) >= 8
+    assert sum(read == plate.standing for read, plate in zip(standing, plates, strict=True)) >= 8
 
 
 def test_labels_of_square_plates_are_learned_as_they_stand(tmp_path: Path) -> None:

@@ -349,13 +349,16 @@ def test_pieces_without_a_plate_are_cut_beside_the_plates(tmp_path: Path) -> Non
         Nothing([], ())
 
 
-def test_no_perspective_blows_a_crop_up() -> None:
+@pytest.mark.parametrize("shape", [(32, 40, 3), (32, 40)])
+def test_augmentation_takes_colour_and_grey_and_blows_no_crop_up(shape: tuple[int, ...]) -> None:
     from plate_ocr.training.augmentation import Augment
 
     augment = Augment()
     augment.seed(1)
-    crop = np.zeros((32, 40, 3), np.uint8)
-    assert max(augment(crop).size for _ in range(800)) < 4 * crop.size
+    crop = np.zeros(shape, np.uint8)
+    changed = [augment(crop) for _ in range(800)]
+    assert {other.ndim for other in changed} == {crop.ndim}
+    assert max(other.size for other in changed) < 4 * crop.size
 
 
 def test_settings_without_their_teacher_are_refused() -> None:

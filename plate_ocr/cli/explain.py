@@ -28,6 +28,8 @@ def explain(photo: Path, output: Path, model: str, detector: str) -> None:
     from plate_ocr.recognition.recognizer import Recognizer
 
     finds = make_detector(detector)
-    page = make_page(load(photo), PlateReader(model, detector=finds), Recognizer(model), finds, printable(str(photo)))
+    # What the detector has cut out of a photo is not searched again.
+    plates, crops = PlateReader(model, detector=finds), Recognizer(model, straighten=False)
+    page = make_page(load(photo), plates, crops, finds, printable(str(photo)))
     output.write_text(page, encoding="utf-8")
     click.echo(f"page: {output}")

@@ -16,13 +16,11 @@ from plate_ocr.synthesis.region import Layout, Region, slots
 
 @dataclass(frozen=True)
 class _Pattern:
-    """A layout's text: the numbers of its boxes as they are written, and line by line as they stand; and an expression
-    for its text in either order, in which each box is a group."""
+    """An expression for a layout's text as it is written, and one for it as it stands, line by line. Each text box is a
+    group, named by the place of the box in writing."""
 
-    written: tuple[int, ...]
-    standing: tuple[tuple[int, ...], ...]
-    in_writing: re.Pattern[str]
-    in_lines: re.Pattern[str]
+    written: re.Pattern[str]
+    standing: re.Pattern[str]
 
 
 class Order:
@@ -40,8 +38,8 @@ class Order:
         As they stand, where no layout of the region says otherwise."""
         text = "\n".join(lines)
         for pattern in self._patterns.get(region, ()):
-            if found := pattern.in_lines.fullmatch(text):
-                spans = [found.span(f"b{box}") for box in pattern.written]
+            if found := pattern.standing.fullmatch(text):
+                spans = [found.span(name) for name in pattern.written.groupindex]
                 # The end of a line is no character.
                 return tuple(i - text.count("\n", 0, i) for start, end in spans for i in range(start, end))
         return tuple(range(sum(map(len, lines))))
@@ -50,23 +48,18 @@ class Order:
         """How a plate's number stands on a plate of several lines, as a network reads it: '' where no layout of the
         region has it stand otherwise than it is written."""
         for pattern in self._patterns.get(region, ()):
-            if found := pattern.in_writing.fullmatch(text):
-                return "".join(found[f"b{box}"] for line in pattern.standing for box in line)
+            if found := pattern.written.fullmatch(text):
+                return "".join(found[name] for name in pattern.standing.groupindex)
         return ""
 
 
 def _pattern(region: Region, layout: Layout) -> _Pattern:
     boxes = [
-        f"(?P<b{n}>{'|'.join(_expression(slots(region, pattern)) for pattern in box.patterns)})"
+        f"(?P<box{n}>{'|'.join(_expression(slots(region, pattern)) for pattern in box.patterns)})"
         for n, box in enumerate(layout.texts)
     ]
-    written = tuple(range(len(boxes)))
-    return _Pattern(
-        written,
-        layout.standing,
-        re.compile("".join(boxes)),
-        re.compile(r"\n".join("".join(boxes[n] for n in line) for line in layout.standing)),
-    )
+    lines = ["".join(boxes[n] for n in line) for line in layout.standing]
+    return _Pattern(re.compile("".join(boxes)), re.compile(r"\n".join(lines)))
 
 
 def _expression(places: Sequence[Sequence[str]]) -> str:

@@ -52,9 +52,8 @@ class Reading:
     """What one crop says: its characters and the probability of the whole text, 0 to 1.
 
     `places` says for each character about where its centre stands, from 0 at the left edge of what was read to 1 at
-    its right;
-    `regions` are those whose plate it can be, likeliest first; `stage` says after which look the reading stood.
-    `read_as` is what was read where the text is a known plate instead.
+    its right; `regions` are those whose plate it can be, likeliest first; `stage` says after which look the reading
+    stood. `read_as` is what was read where the text is a known plate instead.
     """
 
     characters: tuple[Character, ...]
@@ -108,9 +107,8 @@ class Recognizer:
 
         With `looks`, a crop that leaves doubt is looked at again in other views, which vote. With `straighten` one of
         them is of the plate as the shipped detector finds it in the crop; where that slants, or nothing can be made of
-        the crop, it is read as the detector cuts it out. `confidence` goes before the model's own
-        calibration. Raises ModelError if the model is missing or damaged, RegionError for an unknown region in
-        `decoding`.
+        the crop, it is read as the detector cuts it out. `confidence` goes before the model's own calibration. Raises
+        ModelError if the model is missing or damaged, RegionError for an unknown region in `decoding`.
         """
         self.files = open_reader(model)
         self.alphabet = self.files.alphabet

@@ -14,7 +14,8 @@ import albumentations as A  # noqa: N812 - its own documentation calls it so
 
 
 class Augment:
-    """Random framing, light, optics and compression for colour or grey uint8 crops."""
+    """Random framing, light, optics and compression for colour or grey uint8 crops: of albumentations' transforms, only
+    such as take one channel, too."""
 
     def __init__(self) -> None:
         self._compose = A.Compose(
