@@ -7,7 +7,8 @@ First a reader is trained on everything but these countries: neither their real 
 reader that drawn plates alone have taught (`train --config models/reader/train-1.json --synthetic 1`).
 
 Then, for each country and each number of its crops, that reader is trained further with `--preset small`, as a user
-would, and scored on the country's dev crops and on all others. What is in the output folder already is not done again.
+would, and scored on the country's dev crops and on all others, with the reader it began with as its companion and
+alone. What is in the output folder already is not done again.
 """
 
 from __future__ import annotations
@@ -42,13 +43,15 @@ SHORT = {"epochs": 4, "steps": 20, "warmup": 10}
 @dataclasses.dataclass(frozen=True)
 class Row:
     """What one reader reads: shares in percent; `own` of the country's dev plates, `others` the mean over all other
-    sources, dev and far."""
+    sources, dev and far, and both without its companion."""
 
     country: str
     crops: int
     minutes: float
     own: float
     others: float
+    own_alone: float
+    others_alone: float
 
 
 def base_settings(plates: Path, undrawn: tuple[str, ...], start: Path | None, epochs: int) -> dict[str, object]:
@@ -73,9 +76,9 @@ def trained(config: TrainConfig, run: Path) -> float:
         return sum(float(row["seconds"]) for row in csv.DictReader(stream)) / 60
 
 
-def score(run: Path, labels: list[Label], countries: tuple[str, ...]) -> dict[str, float]:
+def score(run: Path, labels: list[Label], countries: tuple[str, ...], *, alone: bool = False) -> dict[str, float]:
     """Strict plate accuracy in percent: of each country's dev crops, and under "" the mean over all other sources."""
-    reader = Recognizer(run)
+    reader = Recognizer(run, alone=alone)
     shares = {}
     for country in countries:
         rows = [row for row in labels if row.region == country and row.split == "dev"]
@@ -120,7 +123,7 @@ def main(
     base = output / "base"
     minutes = trained(TrainConfig.of(settings | {"labels": [str(known)]}, "the first reader"), base)
     before = score(base, labels, new)
-    rows = [Row(country, 0, minutes, before[country], before[""]) for country in new]
+    rows = [Row(country, 0, minutes, *2 * (before[country], before[""])) for country in new]
     for country in new:
         own = [row for row in labels if row.region == country and row.split == "train"]
         dev = [row for row in labels if row.region == country and row.split == "dev"]
@@ -133,15 +136,19 @@ def main(
             given = {"labels": [str(part)], "splits": ["train"], "dev_splits": ["dev"], "dev_fraction": 0.0}
             given |= {"start": str(base), "teacher": str(base), "fonts": settings["fonts"], "distill": distill}
             minutes = trained(reader_config(run, None, given | short, preset="small"), run)
-            after = score(run, labels, new)
-            rows.append(Row(country, min(count, len(own)), minutes, after[country], after[""]))
+            after, alone = score(run, labels, new), score(run, labels, new, alone=True)
+            scores = (after[country], after[""], alone[country], alone[""])
+            rows.append(Row(country, min(count, len(own)), minutes, *scores))
             with (output / "results.csv").open("w", encoding="utf-8", newline="") as stream:
                 writer = csv.DictWriter(stream, [field.name for field in dataclasses.fields(Row)])
                 writer.writeheader()
                 writer.writerows(map(dataclasses.asdict, rows))
-    table = Table("country", "its crops", "minutes", "its dev plates read, %", "others, macro, %")
+    table = Table(
+        "country", "its crops", "minutes", "its dev plates read, %", "others, macro, %", "alone", "others alone"
+    )
     for row in rows:
-        table.add_row(row.country, f"{row.crops:,}", f"{row.minutes:.1f}", f"{row.own:.1f}", f"{row.others:.2f}")
+        shares = (f"{share:.2f}" for share in (row.own, row.others, row.own_alone, row.others_alone))
+        table.add_row(row.country, f"{row.crops:,}", f"{row.minutes:.1f}", *shares)
     Console().print(table)
 
 

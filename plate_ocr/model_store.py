@@ -14,6 +14,9 @@ DESCRIPTION = "reader.json"
 ONNX = "reader.onnx"
 STEP_ONNX = "step.onnx"
 KERAS = "reader.keras"
+COMPANION = "companion"
+"""The folder, within a reader's, of the reader that reads what is not of its own regions."""
+
 DETECTOR_DESCRIPTION = "detector.json"
 DETECTOR_ONNX = "detector.onnx"
 DETECTOR_KERAS = "detector.keras"
@@ -106,7 +109,8 @@ class ReaderFiles(ModelFiles):
     texts are at most `longest` characters long.
 
     `calibration` holds a curve for each stage of looking: raw probabilities, and how often a reading was right.
-    `thresholds` maps an error rate to the confidence from which on no larger share of readings was wrong.
+    `thresholds` maps an error rate to the confidence from which on no larger share of readings was wrong. A companion
+    leaves plates of the regions `leaves` to the reader in whose folder it lies; if it names none, the surer one reads.
     """
 
     alphabet: Alphabet
@@ -115,17 +119,31 @@ class ReaderFiles(ModelFiles):
     longest: int = 0
     calibration: dict[str, tuple[tuple[float, ...], tuple[float, ...]]] = field(default_factory=dict)
     thresholds: dict[float, float] = field(default_factory=dict)
+    leaves: tuple[str, ...] = ()
+
+    @property
+    def companion(self) -> ReaderFiles | None:
+        """The reader of other plates that goes with this one. Raises ModelError like `open_reader`."""
+        folder = self.folder / COMPANION
+        return open_reader(folder) if (folder / DESCRIPTION).is_file() else None
+
+    @property
+    def checksums(self) -> dict[str, str]:
+        """The sha256 of each file, the companion's as well."""
+        others = self.companion.sha256 if self.companion else {}
+        return self.sha256 | {f"{COMPANION}/{name}": sha for name, sha in others.items()}
 
     def threshold(self, error_rate: float) -> float:
         """The least confidence above which, of the crops that the model was calibrated with, at most this share was
-        read wrong. Raises ModelError if the model holds no threshold as strict as that."""
+        read wrong; of a companion's, too. Raises ModelError if a model holds no threshold as strict as that."""
         fitting = [rate for rate in self.thresholds if rate <= error_rate]
         if not fitting:
             known = f"the strictest is {min(self.thresholds):.1%}" if self.thresholds else "there is none"
             raise ModelError(
                 f"{self.folder} holds no threshold for {error_rate:.2%} of errors ({known}); see plate-ocr calibrate"
             )
-        return self.thresholds[max(fitting)]
+        companion = self.companion
+        return max(self.thresholds[max(fitting)], companion.threshold(error_rate) if companion else 0.0)
 
     def save(self) -> None:
         """Write the JSON beside the files it describes."""
@@ -139,6 +157,7 @@ class ReaderFiles(ModelFiles):
             "about": self.about,
             "calibration": self.calibration,
             "thresholds": {str(rate): confidence for rate, confidence in self.thresholds.items()},
+            **({"leaves": list(self.leaves)} if self.leaves else {}),
         }
         _write(self.folder / DESCRIPTION, data)
 
@@ -178,6 +197,7 @@ def open_reader(name: str | Path = "reader") -> ReaderFiles:
             longest=int(data.get("longest", 0)),
             calibration=curves,
             thresholds={float(rate): float(least) for rate, least in data.get("thresholds", {}).items()},
+            leaves=tuple(map(str, data.get("leaves", ()))),
         )
     except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise _damaged(folder / DESCRIPTION, error) from None

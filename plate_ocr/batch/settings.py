@@ -80,7 +80,7 @@ class ReadingSettings:
         """What the rows depend on, by name: models and files by their content. Raises ModelError if one is missing."""
         return {
             "version": plate_ocr.__version__,
-            "--model": f"{self.model} {_digest(open_reader(self.model).sha256)}",
+            "--model": f"{self.model} {_digest(open_reader(self.model).checksums)}",
             "--detector": self._detector(),
             "regions": _digest(open_regions().sha256),
             "--crops": str(self.crops),

@@ -37,7 +37,7 @@ def calibrate(labels: tuple[Path, ...], split: str, model: Path, bins: int) -> N
     from plate_ocr.training.run_folder import CONFIG
 
     rows = [row for table in labels for row in read_labels(table, comma_names(split) or None) if row.text]
-    recognizer = Recognizer(model, confidence=Confidence())
+    recognizer = Recognizer(model, confidence=Confidence(), alone=True)
     err = Console(stderr=True)
     reads = list(
         track(read_crops(recognizer, rows), "reading", len(rows), console=err, disable=not sys.stderr.isatty())

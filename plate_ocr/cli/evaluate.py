@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 )
 @click.option("--against", default="", help="Another model to set beside it, on the same crops, with a paired test.")
 @click.option("--keras", "with_keras", is_flag=True, help="Read with the Keras file instead of the ONNX one.")
+@click.option("--alone", is_flag=True, help="Leave out the companion that models trained on own crops have.")
 @decoding_options
 @click.option("--scenes", is_flag=True, help="LABELS are whole photos: find their plates, too.")
 @detector_option
@@ -42,6 +43,7 @@ def evaluate(
     model: str,
     against: str,
     with_keras: bool,
+    alone: bool,
     formats: FormatMode,
     region: str,
     one_look: bool,
@@ -99,7 +101,7 @@ def evaluate(
     if report and importlib.util.find_spec("matplotlib") is None:
         raise click.UsageError("--report draws with matplotlib; install it with: pip install 'plate-ocr[train]'")
     recognizers = [
-        Recognizer(name, keras=with_keras, threads=threads, decoding=decoding, looks=not one_look)
+        Recognizer(name, keras=with_keras, threads=threads, decoding=decoding, looks=not one_look, alone=alone)
         for name in filter(None, (model, against))
     ]
     console = Console()
@@ -163,6 +165,7 @@ def _refuse_what_would_be_ignored(scenes: bool) -> None:
     """Raises click.UsageError for a flag that --scenes, or its absence, leaves without effect."""
     only_crops = {
         "with_keras": "--keras compares readers",
+        "alone": "--alone takes readings",
         "report": "--report draws readings",
         "against": "--against compares readers",
     }

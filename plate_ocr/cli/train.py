@@ -40,6 +40,11 @@ from plate_ocr.cli.options import carry_out, cell_option, run_options, run_setti
 @click.option(
     "--distill", type=float, help="With --from: how much it counts to read the plates it read right as before."
 )
+@click.option(
+    "--companion/--alone",
+    default=None,
+    help="With --from: that reader goes with the new one, and reads what is no plate of the labels' regions.",
+)
 @click.option("--patience", type=int, help="Epochs without a better dev score before stopping.")
 @cell_option
 @click.option(
@@ -72,7 +77,8 @@ def train(
 
     --preset small is for some hundred crops of your own: it starts from the shipped reader, learns slowly for 20 short
     epochs, mixes in crops whose characters have changed places and drawn plates, of the regions in your table and, so
-    that they are not forgotten, of all others, and holds 15 % of the plates out. Any flag goes before it.
+    that they are not forgotten, of all others, and holds 15 % of the plates out. The shipped reader goes with the new
+    one and reads all other plates as before, for twice the time of reading (not with --alone). Any flag goes before it.
     """
     need_train_extra()
     from plate_ocr.training.fit import train as fit_reader

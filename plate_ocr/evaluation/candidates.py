@@ -24,6 +24,7 @@ class Guess:
 def guesses(recognizer: Recognizer, crop: NDArray[np.uint8], *, most: int = 3) -> tuple[Guess, ...]:
     """The first candidates of the first look at a BGR or grey uint8 crop, best first; those that the formats in force
     put back stand further down, whatever their probability."""
+    recognizer = recognizer.reader_of(crop)
     (text,) = recognizer.look([crop])
     decoder = recognizer.decoder
     return tuple(

@@ -54,12 +54,17 @@ def _summary(plates: list[Plate]) -> str:
 
 
 def _reading(crop: Picture, recognizer: Recognizer) -> str:
-    (text,) = recognizer.look([crop])
     (final,) = recognizer.read([crop])
+    said = ""
+    if recognizer.companion:
+        companion = recognizer.reader_of(crop) is recognizer.companion
+        recognizer = recognizer.companion if companion else recognizer
+        said = f"<p>Of the two readers, {'the companion' if companion else 'this model itself'} reads it.</p>"
+    (text,) = recognizer.look([crop])
     alphabet = recognizer.alphabet
     first = alphabet.decode(text.classes)
     sure = percent(text.confidence)
-    said = f"<p>The first look reads <b>{escape(first) or 'nothing'}</b> with a probability of {sure}. "
+    said += f"<p>The first look reads <b>{escape(first) or 'nothing'}</b> with a probability of {sure}. "
     if final.stage == "1":
         said += "That is sure enough. "
     else:

@@ -46,6 +46,10 @@ CLEAR = 0.9
 UNLIKELY = 0.01
 """Regions less likely than this are left out."""
 
+LEEWAY = 0.3
+"""A reader made for some regions is believed what it reads as a plate of them, unless its companion is so much surer of
+something else. Of readers made for Uzbekistan and Tunisia, hardly anything differs between 0.2 and no limit at all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -102,13 +106,16 @@ class Recognizer:
         looks: bool = True,
         confidence: Confidence | None = None,
         straighten: bool = True,
+        alone: bool = False,
     ) -> None:
         """`model` is a shipped name or the folder of a run; `keras` reads with the Keras file instead of the ONNX one.
 
         With `looks`, a crop that leaves doubt is looked at again in other views, which vote. With `straighten` one of
         them is of the plate as the shipped detector finds it in the crop; where that slants, or nothing can be made of
-        the crop, it is read as the detector cuts it out. `confidence` goes before the model's own calibration. Raises
-        ModelError if the model is missing or damaged, RegionError for an unknown region in `decoding`.
+        the crop, it is read as the detector cuts it out. `confidence` goes before the model's own calibration. A
+        companion, which a reader made for some regions may have (`train --companion`), reads by its ONNX file;
+        `alone` leaves it out. Raises ModelError if the model is missing or damaged, RegionError for an unknown region
+        in `decoding`.
         """
         self.files = open_reader(model)
         self.alphabet = self.files.alphabet
@@ -130,6 +137,11 @@ class Recognizer:
         self._looks, self._straighten, self._threads = looks, straighten, threads
         # The time steps run along the upper row of features and then along the lower.
         self.rows = int(self.files.about.get("rows", 2))
+        self.companion: Recognizer | None = None
+        if not alone and (companion := self.files.companion):
+            self.companion = Recognizer(
+                companion.folder, threads=threads, decoding=decoding, looks=looks, straighten=straighten, alone=True
+            )
 
     @cached_property
     def _straightener(self) -> Detector | None:
@@ -148,6 +160,23 @@ class Recognizer:
 
     def read(self, crops: Sequence[NDArray[np.uint8]]) -> list[Reading]:
         """Read BGR or grey uint8 crops, all in one batch. Raises ValueError for an empty crop."""
+        own = self._read(crops)
+        if self.companion is None:
+            return own
+        return [self._better(*both) for both in zip(own, self.companion.read(crops), strict=True)]
+
+    def reader_of(self, crop: NDArray[np.uint8]) -> Recognizer:
+        """Of this reader and its companion the one whose reading of a crop stands."""
+        return self if self.companion is None or self.read([crop]) == self._read([crop]) else self.companion
+
+    def _better(self, own: Reading, other: Reading) -> Reading:
+        leaves = self.companion.files.leaves if self.companion else ()
+        if not leaves:
+            return own if own.confidence >= other.confidence else other
+        is_own = bool(own.regions) and own.regions[0].region in leaves
+        return own if is_own and own.confidence >= other.confidence - LEEWAY else other
+
+    def _read(self, crops: Sequence[NDArray[np.uint8]]) -> list[Reading]:
         crops = [to_grey(crop) for crop in crops]
         seen = [[text] for text in self.look(crops)]
         doubtful = [i for i, texts in enumerate(seen) if self._looks and texts[0].confidence < DOUBT]

@@ -200,13 +200,11 @@ def _decorate(
         if happens(entry):
             x, y, w, h = (round(v * scale) for v in entry["at"])
             cv2.rectangle(canvas, (x, y), (x + w, y + h), tuple(rng.uniform(60, 255, 3).tolist()), -1)
-            cv2.rectangle(
-                canvas,
-                (x + w // 4, y + h // 4),
-                (x + 3 * w // 4, y + 3 * h // 4),
-                tuple(rng.uniform(0, 255, 3).tolist()),
-                -1,
-            )
+            # Either a field within, or a pale one from side to side, as inspection stickers have.
+            pale = rng.random() < 0.5
+            left, right = (x, x + w) if pale else (x + w // 4, x + 3 * w // 4)
+            field = tuple(rng.uniform(200 if pale else 0, 255, 3).tolist())
+            cv2.rectangle(canvas, (left, y + h // 4), (right, y + 3 * h // 4), field, -1)
             if rng.random() < entry.get("number", 0.0):
                 # A month, or a day: nothing of the plate's text.
                 at = (x + 0.2 * w, y + 0.25 * h, 0.6 * w, 0.5 * h)

@@ -11,7 +11,15 @@ from pathlib import Path
 
 import keras
 
-from plate_ocr.model_store import DETECTOR_DESCRIPTION, DETECTOR_KERAS, KERAS, ModelError, open_detector, open_reader
+from plate_ocr.model_store import (
+    COMPANION,
+    DETECTOR_DESCRIPTION,
+    DETECTOR_KERAS,
+    KERAS,
+    ModelError,
+    open_detector,
+    open_reader,
+)
 from plate_ocr.training.detector.export import export_detector, load_detector
 from plate_ocr.training.export import export
 from plate_ocr.training.run_config import ConfigError
@@ -41,6 +49,8 @@ def average(earlier: str, later: Path, share: float, output: Path) -> float:
     with writing(output):
         output.mkdir(parents=True)
         shutil.copy(later / CONFIG, output)
+        if (later / COMPANION).is_dir():
+            shutil.copytree(later / COMPANION, output / COMPANION)
         model.save(output / (DETECTOR_KERAS if detectors else KERAS))
     return (export_detector if detectors else export)(output, mean_of=[earlier, str(later)], share=share)
 

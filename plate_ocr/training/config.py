@@ -90,7 +90,8 @@ class TrainConfig(RunConfig):
     the run starts from, the first `freeze` convolutions stay as they are, and plates that they read right are to be
     read with the same probabilities, which counts `distill` as much as the labels. The run stops after `patience`
     epochs without a better dev score, and keeps the "best" weights or the "last". With `mixed_precision`, the
-    network computes in 16 bits where that is safe.
+    network computes in 16 bits where that is safe. With `companion`, the reader that the run starts from goes with
+    it, and reads what is no plate of the labels' regions.
     """
 
     labels: tuple[str, ...] = ()
@@ -112,6 +113,7 @@ class TrainConfig(RunConfig):
     patience: int = 10
     keep: str = "best"
     mixed_precision: bool = False
+    companion: bool = False
     architecture: Architecture = dataclasses.field(default_factory=Architecture)
 
     architecture_type: ClassVar[type] = Architecture
@@ -143,6 +145,8 @@ class TrainConfig(RunConfig):
             raise ConfigError(
                 "distill is a weight of 0 or more, and needs a reader to start from (--from) and the head ctc"
             )
+        if self.companion and not self.start:
+            raise ConfigError("companion takes the reader to start from along: name it (--from)")
         if not self.labels and self.synthetic < 1:
             raise ConfigError("without a label table every sample has to be drawn: set synthetic to 1")
         if self.keep not in ("best", "last"):

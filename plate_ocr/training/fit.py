@@ -22,6 +22,7 @@ from plate_ocr.recognition.ctc import greedy
 from plate_ocr.recognition.network import KerasAttention
 from plate_ocr.recognition.preprocess import normalize, prepare
 from plate_ocr.training.attention import build_reader, classes_before
+from plate_ocr.training.companion import take_along
 from plate_ocr.training.config import TrainConfig
 from plate_ocr.training.distillation import DistilledCtcLoss, StartReader
 from plate_ocr.training.epochs import EpochRecord, StayFinite, choose_dev, fit_epochs, make_optimizer, watch
@@ -148,6 +149,8 @@ def train(
     start = StartReader(config.start, config.make_alphabet()) if config.distill else None
     model = _last_model(config, run) if first_epoch else new_model(config, start, say)
     begin(run, config)
+    if config.companion:
+        take_along(config.start, run, labels)
     alphabet = config.make_alphabet()
     with writing(run / "alphabet.txt"):
         (run / "alphabet.txt").write_text(alphabet.characters + "\n", encoding="utf-8")

@@ -132,7 +132,7 @@ def read_start(config: TrainConfig, dev: Sequence[Label]) -> Point | None:
     a training scores; None where they start from nothing."""
     if not config.start:
         return None
-    recognizer = Recognizer(config.start, decoding=DecoderSettings(formats="off"), looks=False)
+    recognizer = Recognizer(config.start, decoding=DecoderSettings(formats="off"), looks=False, alone=True)
     return Point(0, len(dev), sum(read.right for read in read_crops(recognizer, dev)))
 
 

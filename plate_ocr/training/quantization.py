@@ -85,7 +85,9 @@ def quantize_reader(run: Path, labels: Sequence[Label]) -> Cost:
     with _plain(files, ONNX, partial(write_crnn, load_reader(files))) as plain:
         batches = [crops[i : i + 16] for i in range(0, min(len(crops), CROPS), 16)]
         _replace(files, ONNX, plain, batches)
-        before, after = ([read.text for read in read_crops(Recognizer(folder), known)] for folder in (plain, run))
+        before, after = (
+            [read.text for read in read_crops(Recognizer(folder, alone=True), known)] for folder in (plain, run)
+        )
         texts = [label.text for label in known]
         return Cost(
             len(known),
