@@ -128,6 +128,11 @@ class ReaderFiles(ModelFiles):
         return open_reader(folder) if (folder / DESCRIPTION).is_file() else None
 
     @property
+    def reads(self) -> str:
+        """What a companion reads, in words."""
+        return f"what is no plate of {', '.join(self.leaves)}" if self.leaves else "what it is surer of"
+
+    @property
     def checksums(self) -> dict[str, str]:
         """The sha256 of each file, the companion's as well."""
         others = self.companion.sha256 if self.companion else {}

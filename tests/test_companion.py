@@ -125,6 +125,7 @@ def test_training_on_own_crops_takes_the_start_along(tiny_run: Path, tiny_crops:
     for name, more in (("with", []), ("without", ["--alone"])):
         result = CliRunner().invoke(main, ["train", str(tiny_crops), *flags, *more, "--output", str(tmp_path / name)])
         assert result.exit_code == 0, result.output
+        assert ("goes along as companion" in result.output) == (not more)
     run = tmp_path / "with"
     companion = open_reader(run).companion
     assert companion is not None

@@ -61,7 +61,7 @@ def _head(run: Path, files: ReaderFiles, config: TrainConfig, history: list[dict
     held = f", whose first {config.freeze} convolutions stay" if config.freeze else ""
     lines = {
         "begins with": f"{config.start}{held}" if config.start else "nothing",
-        **({"companion": _companion(files.companion)} if files.companion else {}),
+        **({"companion": f"what it begins with reads {files.companion.reads}"} if files.companion else {}),
         "network": f"{network}; {about.get('parameters', 0):,} parameters, {files.alphabet.classes} classes",
         "trained": trained,
         "exported": f"{about.get('exported', '')}, Keras {about.get('keras', '')}",
@@ -77,11 +77,6 @@ A plate reader, trained with plate_ocr. Read photos with it: `plate-ocr recogniz
 
 All settings are in `config.json`; the same file starts the same run again.
 """
-
-
-def _companion(files: ReaderFiles) -> str:
-    reads = f"what is no plate of {', '.join(files.leaves)}" if files.leaves else "what it is surer of"
-    return f"`companion`, the reader that this one begins with, reads {reads}"
 
 
 def _data(config: TrainConfig, rows: list[Label], dev: list[Label]) -> str:

@@ -150,7 +150,7 @@ def train(
     model = _last_model(config, run) if first_epoch else new_model(config, start, say)
     begin(run, config)
     if config.companion:
-        take_along(config.start, run, labels)
+        say(f"{config.start} goes along as companion: it reads {take_along(config.start, run, labels).reads}")
     alphabet = config.make_alphabet()
     with writing(run / "alphabet.txt"):
         (run / "alphabet.txt").write_text(alphabet.characters + "\n", encoding="utf-8")
