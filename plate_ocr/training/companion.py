@@ -18,8 +18,8 @@ from plate_ocr.training.run_folder import writing
 
 
 def take_along(start: str, run: Path, labels: Sequence[Label]) -> ReaderFiles:
-    """Copy the reader `start` into the run's folder as its companion, and give it. It leaves the regions of these labels
-    to the run; if some label has none, or one whose formats are not known, the surer of the two is to read.
+    """Copy the reader `start` into the run's folder as its companion, and give it. It leaves the regions of these
+    labels to the run; if some label has none, or one whose formats are not known, the surer of the two is to read.
 
     What has a companion itself hands it on, with the regions that are left to either. Raises ModelError like
     `open_reader`, RunError where the disk refuses.
