@@ -106,6 +106,7 @@ def test_evaluate_can_leave_it_out_and_explain_says_who_reads(tmp_path: Path) ->
             main, ["evaluate", table, "--model", str(model), *flags, "--json", str(tmp_path / "x.json")]
         )
         assert result.exit_code == 0, result.output
+        assert ("companion, which reads what is no plate of CN" in result.output) == (not flags)
         shares.append((tmp_path / "x.json").read_text(encoding="utf-8"))
     assert shares[0] != shares[1]
     page = tmp_path / "page.html"

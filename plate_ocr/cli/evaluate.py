@@ -111,17 +111,20 @@ def evaluate(
         crops = read_crops(recognizer, rows)
         quiet = not sys.stderr.isatty()
         reads = list(track(crops, f"reading crops with {name}", total=len(rows), console=err, disable=quiet))
-        decoder = recognizer.decoder
+        beside = ""
+        if recognizer.companion:
+            beside = f" and its companion, which reads {recognizer.companion.files.reads}"
+        decoded, searched = recognizer.looked
         how = (
-            f"{recognizer.kind} file of model {name}: {len(reads)} crops; formats {formats}, "
-            f"{decoder.decoded / max(1, len(reads)):.2f} looks a crop, "
-            f"{decoder.searched / max(1, decoder.decoded):.0%} of them decoded by the beam"
+            f"{recognizer.kind} file of model {name}{beside}: {len(reads)} crops; formats {formats}, "
+            f"{decoded / max(1, len(reads)):.2f} looks a crop, "
+            f"{searched / max(1, decoded):.0%} of them decoded by the beam"
         )
         console.print(Text(how), soft_wrap=True)
         return reads
 
     reads = read_with(recognizers[0], model)
-    looks = recognizers[0].decoder.decoded / max(1, len(reads))
+    looks = recognizers[0].looked[0] / max(1, len(reads))
     evaluations = group_by_split(reads)
     beside: Against | None = None
     if against:

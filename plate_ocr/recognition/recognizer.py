@@ -158,6 +158,12 @@ class Recognizer:
         """Which file reads: 'ONNX' or 'Keras'."""
         return self._kind
 
+    @property
+    def looked(self) -> tuple[int, int]:
+        """How often this reader and its companion have looked at a crop, and how often the beam had to search."""
+        others = self.companion.looked if self.companion else (0, 0)
+        return self.decoder.decoded + others[0], self.decoder.searched + others[1]
+
     def read(self, crops: Sequence[NDArray[np.uint8]]) -> list[Reading]:
         """Read BGR or grey uint8 crops, all in one batch. Raises ValueError for an empty crop."""
         own = self._read(crops)
