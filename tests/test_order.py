@@ -82,6 +82,24 @@ def test_plates_of_two_lines_are_read_as_their_number_is_written(code: str) -> N
     assert sum(read == plate.standing for read, plate in zip(standing, plates, strict=True)) >= 8
 
 
+def test_a_known_plate_of_two_lines_is_recognised_as_it_stands() -> None:
+    region, library = load_regions(["tn"])[0], FontLibrary()
+    layout = next(layout for layout in region.layouts if layout.out_of_order)
+    plates = [draw_plate(region, library, np.random.default_rng(seed), layout=layout) for seed in range(12)]
+    loose = [cv2.copyMakeBorder(p.picture, 8, 8, 8, 8, cv2.BORDER_CONSTANT, value=(90, 90, 90)) for p in plates]
+    # Too small to be sure of, so that a list has something to say.
+    doubtful = [cv2.resize(crop, None, fx=0.18, fy=0.18, interpolation=cv2.INTER_AREA) for crop in loose]
+    doubtful = [cv2.GaussianBlur(crop, (3, 3), 0.8) for crop in doubtful]
+    known = tuple(plate.text for plate in plates)
+    alone, listed = (
+        Recognizer(looks=False, decoding=DecoderSettings(known=plates_known)).read(doubtful)
+        for plates_known in ((), known)
+    )
+    right = [sum(r.text == text for r, text in zip(reads, known, strict=True)) for reads in (alone, listed)]
+    assert right[1] >= right[0] + 3
+    assert any(reading.read_as and reading.text in known for reading in listed)
+
+
 def test_labels_of_square_plates_are_learned_as_they_stand(tmp_path: Path) -> None:
     """A table has the number as it is written, whatever the plate's shape."""
     region, library = load_regions(["tn"])[0], FontLibrary()

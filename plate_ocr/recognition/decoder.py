@@ -110,6 +110,16 @@ class Decoder:
         """The formats in force. Raises RegionError for an unknown region."""
         return Formats(load_regions(self.settings.regions), self.alphabet)
 
+    @cached_property
+    def known(self) -> tuple[str, ...]:
+        """The known plates as they can be read: as they are written, and as they stand on two lines."""
+        plates = self.settings.known
+        if not plates or self.settings.formats == "off":
+            return plates
+        order = self.formats.order
+        standing = (order.standing(plate, region) for plate in plates for region in order.regions)
+        return tuple(dict.fromkeys((*plates, *filter(None, standing))))
+
     def __call__(self, logits: NDArray[np.float32]) -> list[Text]:
         """Logits (N, T, C) to N texts."""
         self._tidy()

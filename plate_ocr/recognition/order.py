@@ -33,6 +33,11 @@ class Order:
             if any(layout.out_of_order for layout in region.layouts)
         }
 
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """The codes of the regions that have such layouts."""
+        return tuple(self._patterns)
+
     def written(self, lines: Sequence[str], region: str) -> tuple[int, ...]:
         """For each place of a plate's number, which character stands there: of those of its `lines`, counted through.
         As they stand, where no layout of the region says otherwise."""

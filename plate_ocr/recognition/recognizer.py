@@ -215,7 +215,7 @@ class Recognizer:
         stage = "2" if again or len(texts) > 1 else "1"
         classes, raw = vote(texts)
         read = self.alphabet.decode(classes)
-        if found := nearest(texts, read, self.decoder.settings.known, self.alphabet):
+        if found := nearest(texts, read, self.decoder.known, self.alphabet):
             # Of the two, the list says which it was; what the views gave to either counts for it.
             classes, raw = tuple(self.alphabet.encode(found[0]).tolist()), min(1.0, raw * (1 + found[1]))
             texts = [
@@ -262,7 +262,9 @@ class Recognizer:
 
     def _as_written(self, reading: Reading) -> Reading:
         """The reading of a plate of two lines in the order in which its region writes its number."""
-        if len(reading.breaks) != 1 or not reading.regions or reading.read_as or self.decoder.settings.formats == "off":
+        if len(reading.breaks) != 1 or not reading.regions or self.decoder.settings.formats == "off":
             return reading
         (end,), text = reading.breaks, reading.text
+        if text in self.decoder.settings.known:
+            return reading
         return reading.ordered(self.decoder.written((text[:end], text[end:]), reading.regions[0].region))
