@@ -29,8 +29,8 @@ from plate_ocr.training.rows import split_labels
 from plate_ocr.training.run_config import read_settings
 from plate_ocr.training.samples import make_batch, start_worker
 
-WARM = 10
-"""Steps before the clock starts: the first traces the graph, and the worker reads its fonts."""
+WARM = 40
+"""Steps before the clock starts: the first traces the graph, and the workers read fonts and draw each glyph once."""
 
 
 def samples_a_second(model: keras.Model, batches: Iterator[Any], steps: int, batch: int) -> float:
@@ -46,9 +46,9 @@ def samples_a_second(model: keras.Model, batches: Iterator[Any], steps: int, bat
 @click.command()
 @click.argument("plates", type=click.Path(path_type=Path, exists=True))
 @click.option("--config", "settings", default="models/reader/train-1.json", show_default=True, type=Path)
-@click.option("--steps", default=60, show_default=True, help="Steps of each round.")
+@click.option("--steps", default=120, show_default=True, help="Steps of each round.")
 @click.option("--rounds", default=3, show_default=True, help="Rounds; medians count.")
-@click.option("--workers", default=1, show_default=True, help="Processes that make batches.")
+@click.option("--workers", default=2, show_default=True, help="Processes that make batches.")
 def main(plates: Path, settings: Path, steps: int, rounds: int, workers: int) -> None:
     """Print samples a second, with the samples and without."""
     given = {

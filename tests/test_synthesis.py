@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from plate_ocr.cli import main
 from plate_ocr.recognition.alphabet import Alphabet, normalize
+from plate_ocr.recognition.preprocess import to_grey
 from plate_ocr.synthesis.drawing import Pen, draw_plate
 from plate_ocr.synthesis.fonts import FontError, FontLibrary, hangul_of, read_glyph_sets
 from plate_ocr.synthesis.generator import CropGenerator
@@ -228,6 +229,17 @@ def test_the_seed_fixes_the_crop(seed: int, library: FontLibrary) -> None:
     assert one.picture.dtype == np.uint8
     assert one.picture.shape[2] == 3
     assert one.picture.shape != other.picture.shape or (one.picture != other.picture).any()
+
+
+@pytest.mark.parametrize("name", ["kr", "us", "gb"])
+def test_a_grey_plate_is_the_coloured_one_in_grey(name: str, library: FontLibrary) -> None:
+    (region,) = load_regions([name])
+    for seed in range(5):
+        grey = draw_plate(region, library, np.random.default_rng(seed), grey=True)
+        coloured = draw_plate(region, library, np.random.default_rng(seed))
+        assert grey.text == coloured.text
+        assert grey.picture.shape == coloured.picture.shape[:2]
+        assert cv2.absdiff(grey.picture, to_grey(coloured.picture)).mean() < 2
 
 
 def test_a_strength_of_nothing_draws_clearer_crops(library: FontLibrary) -> None:

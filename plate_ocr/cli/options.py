@@ -131,7 +131,7 @@ def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
             click.option("--clip-norm", type=float, help="Clip gradients to this norm; 0: leave them."),
             click.option("--seed", type=int, help="Fixes weights, samples and augmentation."),
             click.option(
-                "--workers", type=int, default=1, show_default=True, help="Processes that make batches; 0: none."
+                "--workers", type=int, default=2, show_default=True, help="Processes that make batches; 0: none."
             ),
             click.option("--tensorboard", type=path, help="Write curves for TensorBoard into this folder, too."),
             click.option("--resume", is_flag=True, help="Continue the run in --output exactly where it stopped."),

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from plate_ocr.recognition.preprocess import to_grey
 from plate_ocr.synthesis.fonts import VARIETY_FONTS, FontLibrary, Mask
 from plate_ocr.synthesis.region import SEPARATORS, Colour, Layout, Paint, Region, TextBox, parse_colour, pick
 
@@ -17,13 +18,16 @@ UNITS = re.compile(r"[\ufb50-\ufdff\ufe70-\ufeff]+|.", re.DOTALL)
 """What is drawn as one piece: a word of joined Arabic letters (presentation forms, left to right), or a character."""
 
 
+GREY = np.array((0.114, 0.587, 0.299), np.float32)
+"""What blue, green and red give to grey, as in OpenCV's conversion."""
+
 TWINS = {"O": "O0", "0": "O0", "I": "I1", "1": "I1"}
 
 
 @dataclass(frozen=True)
 class DrawnPlate:
-    """A clean plate: BGR uint8 (H, W, 3), its text without separators, region code and number of lines, and the text's
-    characters in the order in which they stand, line by line."""
+    """A clean plate: BGR uint8 (H, W, 3) or grey (H, W), its text without separators, region code and number of lines,
+    and the text's characters in the order in which they stand, line by line."""
 
     picture: NDArray[np.uint8]
     text: str
@@ -61,9 +65,18 @@ class Pen:
 
 
 def draw_plate(
-    region: Region, library: FontLibrary, rng: np.random.Generator, *, layout: Layout | None = None, lines_px: int = 64
+    region: Region,
+    library: FontLibrary,
+    rng: np.random.Generator,
+    *,
+    layout: Layout | None = None,
+    lines_px: int = 64,
+    grey: bool = False,
 ) -> DrawnPlate:
-    """A plate of `region` with a random text; `lines_px` is the picture's height for each line of text."""
+    """A plate of `region` with a random text; `lines_px` is the picture's height for each line of text.
+
+    A `grey` one is the same plate as a grey camera sees it, and is drawn faster.
+    """
     layout = layout or region.draw_layout(rng)
     paint = pick(layout.paints, rng)
     scale = lines_px * (1.25 if layout.lines == 1 else 1.9) / layout.size[1]
@@ -91,6 +104,9 @@ def draw_plate(
         texts.append(region.label(text))
         _write(ink, text, box, pen, scale, rng)
     colour = _shade(paint.ink, rng, 18)
+    if grey:
+        # Only what is beside the text takes three channels to draw.
+        canvas, colour = to_grey(canvas), colour @ GREY
     _emboss(canvas, ink, rng)
     _blend(canvas, ink, colour)
     standing = "".join(texts[n] for line in layout.standing for n in line) if layout.out_of_order else "".join(texts)
@@ -112,15 +128,23 @@ def _shade(colour: Colour, rng: np.random.Generator, spread: float) -> NDArray[n
 
 
 def _blend(canvas: NDArray[np.uint8], mask: Mask, colour: NDArray[np.float32]) -> None:
-    alpha = mask * np.float32(1 / 255)
-    solid = np.empty_like(canvas)
+    x, y, width, height = cv2.boundingRect(mask)
+    if not width:
+        return
+    alpha = mask[y : y + height, x : x + width] * np.float32(1 / 255)
+    part = canvas[y : y + height, x : x + width]
+    solid = np.empty_like(part)
     solid[:] = colour
-    cv2.blendLinear(solid, canvas, alpha, 1 - alpha, dst=canvas)
+    part[:] = cv2.blendLinear(solid, part, alpha, 1 - alpha)
 
 
 def _background(layout: Layout, paint: Paint, shape: tuple[int, int], rng: np.random.Generator) -> NDArray[np.uint8]:
     height, width = shape
     base = _shade(paint.plate, rng, 30)
+    if layout.background == "plain":
+        plain = np.empty((height, width, 3), np.uint8)
+        plain[:] = base
+        return plain
     canvas = np.empty((height, width, 3), np.float32)
     canvas[:] = base
     if layout.background == "graphic" and rng.random() < 0.6:
@@ -333,4 +357,5 @@ def _emboss(canvas: NDArray[np.uint8], ink: Mask, rng: np.random.Generator) -> N
     dx, dy = int(rng.integers(-1, 2)), int(rng.integers(1, 3))
     soft = cv2.GaussianBlur(ink, (3, 3), 0).astype(np.int16)
     slope = np.roll(soft, (dy, dx), (0, 1)) - np.roll(soft, (-dy, -dx), (0, 1))
-    canvas[:] = np.clip(canvas - (slope * depth)[..., None], 0, 255).astype(np.uint8)
+    relief = slope * np.float32(depth)
+    canvas[:] = np.clip(canvas - (relief if canvas.ndim == 2 else relief[..., None]), 0, 255)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from plate_ocr.recognition.preprocess import to_grey
 from plate_ocr.synthesis.drawing import draw_plate
 from plate_ocr.synthesis.fonts import FontLibrary
 from plate_ocr.synthesis.region import Region
@@ -62,8 +61,8 @@ class CropGenerator:
         """The crop of this seed: the same seed gives the same crop."""
         rng = np.random.default_rng(seed)
         region = self._regions[int(rng.choice(len(self._regions), p=self._share))]
-        plate = draw_plate(region, self._library, rng, lines_px=self._lines_px)
-        lit = light(to_grey(plate.picture) if self._grey else plate.picture, rng)
+        plate = draw_plate(region, self._library, rng, lines_px=self._lines_px, grey=self._grey)
+        lit = light(plate.picture, rng)
         # From what a far gate camera gives to a phone held close.
         height = self._lines_px * np.exp(rng.uniform(np.log(0.26), np.log(1.5))) * (1.0 if plate.lines == 1 else 1.5)
         crop = frame(lit, rng, width=height * lit.shape[1] / lit.shape[0], backgrounds=self._backgrounds)

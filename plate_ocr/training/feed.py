@@ -92,6 +92,9 @@ def _make(make: Callable[[int, int], Any], epoch: int, index: int) -> Any:
 def _prepare_worker(start: Callable[..., None], settings: tuple[Any, ...]) -> None:
     # The trainer has the other cores; a worker that spreads over them slows both.
     cv2.setNumThreads(1)
+    if hasattr(os, "nice"):
+        # A step waits for the slowest of its threads: workers take what the trainer leaves.
+        os.nice(19)
     if trainer := multiprocessing.parent_process():
         # A trainer that is killed cannot stop its workers, and they would wait for it forever.
         threading.Thread(target=_end_with, args=(trainer,), daemon=True).start()

@@ -159,7 +159,7 @@ class DetectorSamples:
         self._mistaken = self._mistakes() if config.closer else []
         for _ in range(config.bank):
             region = regions[int(rng.choice(len(regions), p=weights / weights.sum()))]
-            self._bank.append(to_grey(draw_plate(region, library, rng, lines_px=56).picture))
+            self._bank.append(draw_plate(region, library, rng, lines_px=56, grey=True).picture)
 
     def batch(self, epoch: int, index: int) -> tuple[Picture, list[NDArray[np.float32]]]:
         """Photos (N, size, size) grey uint8 and the maps of each level (N, h, w, 12); for the closer look windows
