@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
@@ -23,6 +23,7 @@ from plate_ocr.recognition.network import open_attention, open_network
 from plate_ocr.recognition.posterior import certainties
 from plate_ocr.recognition.preprocess import prepare, to_grey
 from plate_ocr.recognition.region_classifier import RegionClassifier, combined
+from plate_ocr.recognition.unfold import unfolded
 from plate_ocr.recognition.views import other_views, vote
 
 HOPELESS, DOUBT = 0.005, 0.8
@@ -85,12 +86,16 @@ class Reading:
     @property
     def breaks(self) -> list[int]:
         """The places in the text after which it goes back to the left."""
-        return [i for i, (a, b) in enumerate(pairwise(self.places), start=1) if b < a - 0.25]
+        return _breaks(self.places)
 
     def ordered(self, order: Sequence[int]) -> Reading:
         """The same with the characters in another order: which of them stands at each place."""
         characters, places = tuple(self.characters[i] for i in order), tuple(self.places[i] for i in order)
         return replace(self, characters=characters, places=places)
+
+
+def _breaks(places: Sequence[float]) -> list[int]:
+    return [i for i, (a, b) in enumerate(pairwise(places), start=1) if b < a - 0.25]
 
 
 class Recognizer:
@@ -194,9 +199,28 @@ class Recognizer:
             seen[i] = [text]
         doubtful = [i for i in doubtful if HOPELESS <= seen[i][0].confidence < DOUBT]
         views = [(i, view) for i in doubtful for view in other_views(crops[i], found.get(i))]
-        for (i, _), text in zip(views, self.look([view for _, view in views]), strict=True):
+        clearest = {i: (crops[i], seen[i][0]) for i in doubtful}
+        for (i, view), text in zip(views, self.look([view for _, view in views]), strict=True):
             seen[i].append(text)
-        return self._named(crops, [self._agreed(texts, again=i in cut) for i, texts in enumerate(seen)])
+            if i in found:
+                # The last view, in which the plate stands upright.
+                clearest[i] = view, text
+        flat = self._line_beside_line(clearest)
+        readings = [self._agreed(texts, flat.get(i), again=i in cut) for i, texts in enumerate(seen)]
+        return self._named(crops, readings)
+
+    def _line_beside_line(self, clearest: Mapping[int, tuple[NDArray[np.uint8], Text]]) -> dict[int, Text]:
+        """Of the crops at these places, here with what was read in them, those of two lines read as one line."""
+        if self.files.head == "attention":
+            # Where its characters stand is known of what it writes by itself, and not of another view's text.
+            return {}
+        flat = {}
+        for i, (crop, text) in clearest.items():
+            places = self._places(text, text.classes)
+            if len(breaks := _breaks(places)) == 1:
+                flat[i] = unfolded(crop, places[: breaks[0]], places[breaks[0] :])
+        pictures = {i: picture for i, picture in flat.items() if picture is not None}
+        return dict(zip(pictures, self.look([*pictures.values()]), strict=True))
 
     def look(self, crops: Sequence[NDArray[np.uint8]]) -> list[Text]:
         """What one look at each crop says, with the network's probabilities at every step."""
@@ -210,12 +234,14 @@ class Recognizer:
         found = {i: self._straightener.detect(crops[i]) for i in places}
         return {i: plates[0].corners for i, plates in found.items() if plates}
 
-    def _agreed(self, texts: Sequence[Text], *, again: bool = False) -> Reading:
-        """What the views of one crop say together; the first is the crop itself, or `again` the plate cut out of it."""
+    def _agreed(self, texts: Sequence[Text], flat: Text | None = None, *, again: bool = False) -> Reading:
+        """What the views of one crop say together; the first is the crop itself, or `again` the plate cut out of it.
+        `flat` is what it says with its lines side by side."""
         stage = "2" if again or len(texts) > 1 else "1"
-        classes, raw = vote(texts)
+        views = [*texts, flat] if flat else texts
+        classes, raw = vote(views)
         read = self.alphabet.decode(classes)
-        if found := nearest(texts, read, self.decoder.known, self.alphabet):
+        if found := nearest(views, read, self.decoder.known, self.alphabet):
             # Of the two, the list says which it was; what the views gave to either counts for it.
             classes, raw = tuple(self.alphabet.encode(found[0]).tolist()), min(1.0, raw * (1 + found[1]))
             texts = [
@@ -224,21 +250,29 @@ class Recognizer:
                 )
                 for text in texts
             ]
+            views = texts
         confidence = self._confidence(raw, stage)
         same = [text for text in texts if text.classes == classes]
-        # The places of the crop itself, where it says the same: those of another view are shifted.
-        text = same[0] if same[0] is texts[0] else max(same, key=lambda t: t.confidence)
-        steps, total = text.steps(), len(text.log_p)
-        if isinstance(text, AttentionText):
-            # A step that writes a character is no place in the crop: that is where it looked for it.
-            steps, total = text.looked_at(), text.attention.shape[1]
-        columns = total // self.rows
-        certain = certainties(texts, classes) if raw >= BELIEVED else [confidence] * len(classes)
+        # The places of the crop itself, where it says the same: those of another view are shifted. Side by side, lines
+        # have lost theirs.
+        text = max(same, key=lambda t: t.confidence) if same and same[0] is not texts[0] else texts[0]
+        places = self._places(text, classes)
+        certain = certainties(views, classes) if raw >= BELIEVED else [confidence] * len(classes)
         characters = tuple(
             Character(self.alphabet.decode([cls]), max(confidence, p)) for cls, p in zip(classes, certain, strict=True)
         )
-        places = tuple((step % columns + 0.5) / columns for step in steps)
         return Reading(characters, confidence, places, stage=stage, read_as=read if found else "")
+
+    def _places(self, text: Text, classes: Sequence[int]) -> tuple[float, ...]:
+        """About where the middle of each character stands in the crop of which `text` was read, from 0 to 1, if what
+        it says is read as `classes`."""
+        if isinstance(text, AttentionText):
+            # A step that writes a character is no place in the crop: that is where it looked for it.
+            steps, total = text.looked_at(), text.attention.shape[1]
+        else:
+            steps, total = list(text.steps_of(classes)), len(text.log_p)
+        columns = total // self.rows
+        return tuple((step % columns + 0.5) / columns for step in steps)
 
     def _named(self, crops: Sequence[NDArray[np.uint8]], readings: Sequence[Reading]) -> list[Reading]:
         """The readings with the regions of these crops: by their formats and, where these leave doubt, their looks."""

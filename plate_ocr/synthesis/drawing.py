@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plate_ocr.recognition.preprocess import to_grey
+from plate_ocr.recognition.unfold import Part
 from plate_ocr.synthesis.fonts import VARIETY_FONTS, FontLibrary, Mask
 from plate_ocr.synthesis.region import SEPARATORS, Colour, Layout, Paint, Region, TextBox, parse_colour, pick
 
@@ -27,13 +29,14 @@ TWINS = {"O": "O0", "0": "O0", "I": "I1", "1": "I1"}
 @dataclass(frozen=True)
 class DrawnPlate:
     """A clean plate: BGR uint8 (H, W, 3) or grey (H, W), its text without separators, region code and number of lines,
-    and the text's characters in the order in which they stand, line by line."""
+    the text's characters in the order in which they stand, line by line, and where each line is."""
 
     picture: NDArray[np.uint8]
     text: str
     region: str
     lines: int
     standing: str
+    places: tuple[Part, ...]
 
 
 BAR: Mask = np.full((48, 10), 255, np.uint8)
@@ -110,7 +113,14 @@ def draw_plate(
     _emboss(canvas, ink, rng)
     _blend(canvas, ink, colour)
     standing = "".join(texts[n] for line in layout.standing for n in line) if layout.out_of_order else "".join(texts)
-    return DrawnPlate(canvas, "".join(texts), region.code, layout.lines, standing)
+    places = tuple(_about([layout.texts[n] for n in line], scale) for line in layout.standing)
+    return DrawnPlate(canvas, "".join(texts), region.code, layout.lines, standing, places)
+
+
+def _about(boxes: Sequence[TextBox], scale: float) -> Part:
+    left, top = (min(box.at[axis] for box in boxes) * scale for axis in (0, 1))
+    right, bottom = (max(box.at[axis] + box.at[axis + 2] for box in boxes) * scale for axis in (0, 1))
+    return left, top, right, bottom
 
 
 def _twins(layout: Layout, rng: np.random.Generator) -> str:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from plate_ocr.synthesis.drawing import draw_plate
+from plate_ocr.recognition.unfold import side_by_side
+from plate_ocr.synthesis.drawing import DrawnPlate, draw_plate
 from plate_ocr.synthesis.fonts import FontLibrary
 from plate_ocr.synthesis.region import Region
 from plate_ocr.synthesis.weather import camera, frame, light
@@ -30,7 +31,8 @@ class CropGenerator:
     """Draws crops of the given regions; a region is chosen by `weights`, evenly without them.
 
     `backgrounds` are photos without plates to set the plates into, BGR, or grey if the crops are to be `grey`: that is
-    a third of the work.
+    a third of the work. Of plates of two lines, the share `unfold` has them side by side, as readers look at them
+    (`recognition.unfold`).
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class CropGenerator:
         lines_px: int = 48,
         backgrounds: Sequence[NDArray[np.uint8]] = (),
         grey: bool = False,
+        unfold: float = 0.0,
     ) -> None:
         if not regions:
             raise ValueError("at least one region is needed")
@@ -56,15 +59,32 @@ class CropGenerator:
         self._lines_px = lines_px
         self._backgrounds = backgrounds
         self._grey = grey
+        self._unfold = unfold
 
     def draw(self, seed: int | Sequence[int]) -> SyntheticCrop:
         """The crop of this seed: the same seed gives the same crop."""
         rng = np.random.default_rng(seed)
         region = self._regions[int(rng.choice(len(self._regions), p=self._share))]
         plate = draw_plate(region, self._library, rng, lines_px=self._lines_px, grey=self._grey)
-        lit = light(plate.picture, rng)
+        picture, lines = plate.picture, plate.lines
+        if self._unfold and lines == 2 and rng.random() < self._unfold:
+            picture, lines = _unfolded(plate, rng), 1
+        lit = light(picture, rng)
         # From what a far gate camera gives to a phone held close.
-        height = self._lines_px * np.exp(rng.uniform(np.log(0.26), np.log(1.5))) * (1.0 if plate.lines == 1 else 1.5)
+        height = self._lines_px * np.exp(rng.uniform(np.log(0.26), np.log(1.5))) * (1.0 if lines == 1 else 1.5)
         crop = frame(lit, rng, width=height * lit.shape[1] / lit.shape[0], backgrounds=self._backgrounds)
         seen = camera(crop, rng, strength=self._strength)
-        return SyntheticCrop(seen, plate.text, plate.region, plate.lines, plate.standing)
+        return SyntheticCrop(seen, plate.text, plate.region, lines, plate.standing)
+
+
+def _unfolded(plate: DrawnPlate, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """A plate of two lines with these side by side, cut out as roughly as one does who only sees it."""
+    high, wide = plate.picture.shape[:2]
+    (l1, t1, r1, b1), (l2, t2, r2, b2) = plate.places
+    cut, over = (b1 + t2) / 2 + rng.normal(0, 0.02) * high, rng.uniform(0, 0.04) * high
+    upper, lower = (rng.uniform(-0.01, most, 2) * wide for most in (0.2, 0.1))
+    top, bottom = rng.uniform(0, t1), rng.uniform(b2, high)
+    return side_by_side(
+        plate.picture,
+        ((l1 - upper[0], top, r1 + upper[1], cut + over), (l2 - lower[0], cut - over, r2 + lower[1], bottom)),
+    )

@@ -123,6 +123,7 @@ class Samples:
                 weights=list(weights.values()) or None,
                 strength=config.strength,
                 grey=True,
+                unfold=config.unfold,
                 backgrounds=load_backgrounds(config),
             )
 
