@@ -95,7 +95,8 @@ EXPERIMENTS: dict[str, dict[str, Any]] = {
     "real crops only": {"synthetic": 0.0},
     "drawn plates only": {"synthetic": 1.0, "permute": 0.0, "distrust": 0.0, "labels": (), "teacher": ""},
     "80 % drawn": {"synthetic": 0.8},
-    "from nothing": FRESH,
+    "from nothing, as shipped": FRESH,
+    "from nothing, no permuted characters": FRESH | {"permute": 0.0},
     "from nothing, without residual convolutions": architecture(residual=()),
     "from nothing, real crops only": FRESH | {"synthetic": 0.0},
     "from nothing, drawn plates only": FRESH
@@ -207,7 +208,7 @@ def main(plates: Path, output: Path, steps: int, only: str, seed: int, curves: P
             config = dataclasses.replace(config, start=str(start))
         keras.utils.set_random_seed(seed)
         before = time.monotonic()
-        trained = train(config, run)
+        trained = train(config, run, workers=2)
         minutes = (time.monotonic() - before) / 60
         export(run)
         about = {"parameters": f"{trained.count_params():,}", "minutes": f"{minutes:.1f}"}
