@@ -311,6 +311,29 @@ def test_a_region_is_named_where_the_format_leaves_no_doubt() -> None:
     assert sum(everywhere.regions("ABC123").values()) == pytest.approx(1)
 
 
+EVERYWHERE = Formats(load_regions(), ALPHABET)
+
+
+@given(st.lists(st.text("0123459ABKOZ가서皖", max_size=9), min_size=1, max_size=6))
+@settings(max_examples=40, deadline=None)
+def test_whose_a_plate_is_does_not_hang_on_the_plates_before_it(texts: list[str]) -> None:
+    remembered = [EVERYWHERE.regions(text) for text in texts]
+    for text, found in zip(texts, remembered, strict=True):
+        EVERYWHERE.forget()
+        assert found == pytest.approx(EVERYWHERE.regions(text))
+        assert list(found.values()) == sorted(found.values(), reverse=True)
+
+
+def test_characters_stand_where_they_are_though_sure_blanks_are_passed_over() -> None:
+    log_p = log_softmax(np.full((60, 4), -14.0, np.float32) + 14 * np.eye(4, dtype=np.float32)[0])
+    for step, cls, logit in ((7, 2, 10), (31, 1, 10), (32, 1, 9), (55, 3, 10)):
+        log_p[step] = log_softmax(logit * np.eye(4, dtype=np.float32)[cls])
+    assert align(log_p, (2, 1, 3)) == [7, 31, 55]
+    assert text_log_p(log_p, (2, 1, 3)) > -0.1
+    # A text that blanks leave no room for is put where it is least unlikely.
+    assert len(set(align(log_p, (1, 2, 1, 2, 1, 2)))) == 6
+
+
 def test_settings_that_make_no_sense_are_refused() -> None:
     with pytest.raises(ValueError, match="soft, strict, off"):
         DecoderSettings(formats="hard")  # type: ignore[arg-type]

@@ -21,11 +21,16 @@ def text_log_p(log_p: NDArray[np.float32], classes: Sequence[int], *, drop: floa
 
     `drop` is as in `forward_log_p`. Of steps in a row that are blank but for 1e-4 only the first is gone through.
     """
-    blanks = log_p[:, BLANK]
-    idle = blanks > -1e-4
+    idle = _idle(log_p)
+    return forward_log_p(log_p[~idle], classes, drop=drop) + float(log_p[idle, BLANK].sum())
+
+
+def _idle(log_p: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which steps (T,) of log-probabilities (T, C) are blank but for 1e-4 as the step before is, too."""
+    idle: NDArray[np.bool_] = log_p[:, BLANK] > -1e-4
     idle[1:] &= idle[:-1]
     idle[:1] = False
-    return forward_log_p(log_p[~idle], classes, drop=drop) + float(blanks[idle].sum())
+    return idle
 
 
 def forward_log_p(log_p: NDArray[np.float32], classes: Sequence[int], *, drop: float = math.inf) -> float:
@@ -69,14 +74,16 @@ def align(log_p: NDArray[np.float32], classes: Sequence[int], *, drop: float = 1
     """The time step of each character on the best path of a text: log-probabilities (T, C) to len(classes) steps.
 
     Viterbi's algorithm over the text with blanks between its characters; of a character's steps the likeliest is given.
-    States more than `drop` nats behind the best are let go. Raises ValueError for a text that does not fit.
+    States more than `drop` nats behind the best are let go, and no character is put in a step that is as blank as the
+    one before it, unless the text does not fit otherwise. Raises ValueError for one that does not fit at all.
     """
     if not classes:
         return []
     states = [BLANK]
     for cls in classes:
         states += [cls, BLANK]
-    rows: list[list[float]] = log_p[:, states].tolist()
+    steps_of_rows = np.arange(len(log_p)) if drop == math.inf else np.flatnonzero(~_idle(log_p))
+    rows: list[list[float]] = log_p[steps_of_rows][:, states].tolist()
     end = len(states) - 1
     alive = {0: rows[0][0], 1: rows[0][1]}
     came: list[dict[int, int]] = [{0: 0, 1: 1}]
@@ -95,13 +102,13 @@ def align(log_p: NDArray[np.float32], classes: Sequence[int], *, drop: float = 1
     state = max((end, end - 1), key=lambda s: alive.get(s, _NEVER))
     if state not in alive:
         if drop == math.inf:
-            raise ValueError(f"a text of {len(classes)} characters does not fit into {len(rows)} time steps")
+            raise ValueError(f"a text of {len(classes)} characters does not fit into {len(log_p)} time steps")
         return align(log_p, classes, drop=math.inf)
-    steps = [-1] * len(classes)
+    likeliest = [-1] * len(classes)
     for t in range(len(rows) - 1, -1, -1):
         if state % 2:
             i = state // 2
-            if steps[i] < 0 or rows[t][state] > rows[steps[i]][state]:
-                steps[i] = t
+            if likeliest[i] < 0 or rows[t][state] > rows[likeliest[i]][state]:
+                likeliest[i] = t
         state = came[t][state]
-    return steps
+    return [int(steps_of_rows[t]) for t in likeliest]

@@ -70,7 +70,7 @@ class DecoderSettings:
 @dataclass(frozen=True, slots=True)
 class Text:
     """A decoded text: its classes, its probability summed over alignments, and the log-probabilities (T, C) that it
-    comes from."""
+    comes from. Its characters were `found` at these time steps: by a greedy decoder, or on the text's best path."""
 
     classes: tuple[int, ...]
     confidence: float
@@ -78,7 +78,7 @@ class Text:
     found: tuple[int, ...] = ()
 
     def steps(self) -> Sequence[int]:
-        """The time step of each character: where a greedy decoder `found` it, or on the text's best path."""
+        """The time step of each character."""
         return self.found or align(self.log_p, self.classes)
 
     def steps_of(self, classes: Sequence[int]) -> Sequence[int]:
@@ -167,7 +167,10 @@ class Decoder:
                 return Text(first.classes, _p(p), log_p, first.steps)
         self.searched += 1
         found = self.candidates(log_p)
-        return Text(found[0].classes, _p(found[0].log_p), log_p) if found else Text((), 0.0, log_p)
+        if not found:
+            return Text((), 0.0, log_p)
+        best = found[0]
+        return Text(best.classes, _p(best.log_p), log_p, tuple(align(log_p, best.classes)))
 
     def _stands(self, classes: Sequence[int], own: float, log_p: NDArray[np.float32]) -> bool:
         """Whether a greedy text whose log-probability is `own` needs no search in log-probabilities (T, C)."""

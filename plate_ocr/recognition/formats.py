@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from plate_ocr.recognition.alphabet import Alphabet
@@ -47,6 +47,59 @@ def _set_bits(number: int) -> list[int]:
     return [bit for bit in range(number.bit_length()) if number >> bit & 1]
 
 
+class _Whose:
+    """Follows a text through the nodes of all regions at once, with the share of each. What was gone through is kept:
+    plates of one country go the same way but for a few steps."""
+
+    def __init__(self, nodes: Sequence[_Node], first: Mapping[tuple[str, int], _Shares]) -> None:
+        """`first` are the shares after the first character of a text of so many."""
+        self._nodes, self._first = nodes, first
+        self.forget()
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def forget(self) -> None:
+        """Forget what was gone through."""
+        # A state is how many characters are still to come, and the shares; before the first it is the negative length.
+        self._states: list[tuple[int, _Shares]] = [(0, {})]
+        self._numbers: dict[tuple[int, frozenset[tuple[tuple[int, str], float]]], int] = {}
+        self._steps: dict[tuple[int, str], int] = {}
+
+    def __call__(self, text: str) -> dict[str, float]:
+        state = -len(text)
+        for character in text:
+            key = (state, character)
+            found = self._steps.get(key)
+            if found is None:
+                found = self._steps[key] = self._after(state, character)
+            state = found
+        totals: dict[str, float] = defaultdict(float)
+        for (node, region), p in self._states[state][1].items():
+            if self._nodes[node].cost < math.inf:
+                totals[region] += p
+        whole = sum(totals.values())
+        return {code: p / whole for code, p in sorted(totals.items(), key=lambda item: -item[1])}
+
+    def _after(self, state: int, character: str) -> int:
+        """The number of the state after one more character."""
+        if state < 0:
+            left, after = -state - 1, self._first.get((character, -state), {})
+        else:
+            left, after = self._states[state][0] - 1, defaultdict(float)
+            for (node, region), p in self._states[state][1].items():
+                for n, share in self._nodes[node].next.get(character, ()):
+                    if self._nodes[n].left >> left & 1:
+                        after[n, region] += p * share
+        # Only how they compare counts: scaled alike, texts that differ in digits alone meet in one state.
+        top = max(after.values(), default=1.0)
+        shares = {key: p / top for key, p in after.items()}
+        number = self._numbers.setdefault((left, frozenset(shares.items())), len(self._states))
+        if number == len(self._states):
+            self._states.append((left, shares))
+        return number
+
+
 class Formats:
     """The patterns of regions, as an automaton that is made deterministic as far as it is used."""
 
@@ -70,32 +123,35 @@ class Formats:
         for layout in layouts:
             self._count_left(layout.node)
         # By first character and length: most of a few hundred layouts fall out with them.
-        self._first: dict[tuple[str, int], _Shares] = defaultdict(lambda: defaultdict(float))
+        first: dict[tuple[str, int], _Shares] = defaultdict(lambda: defaultdict(float))
         for layout in layouts:
             for character, into in self._nodes[layout.node].next.items():
                 for n, share in into:
                     for more in _set_bits(self._nodes[n].left):
-                        self._first[character, 1 + more][n, layout.region] += layout.share * share
+                        first[character, 1 + more][n, layout.region] += layout.share * share
+        self._whose = _Whose(self._nodes, first)
         self._start = frozenset(layout.node for layout in layouts)
         self.start = 1
-        self._forget()
+        self.forget()
 
     def __len__(self) -> int:
         """Steps between states that are held in memory."""
-        return len(self._steps)
+        return len(self._steps) + len(self._whose)
 
     def tidy(self) -> None:
         """Forget the states that were gone through if there are more than KEPT steps between them: each new text brings
         some. To be called between texts: a state that was given before may mean another one then."""
         if len(self) > KEPT:
-            self._forget()
+            self.forget()
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """Forget the states that were gone through; those that were given before mean nothing then."""
         # State 0 is dead; state 1 the start. A state is a set of nodes.
         self._states: list[frozenset[int]] = [frozenset(), self._start]
         self._numbers = {state: number for number, state in enumerate(self._states)}
         self._steps: dict[tuple[int, int], int] = {}
         self._costs: dict[int, float] = {}
+        self._whose.forget()
 
     def step(self, state: int, cls: int) -> int:
         """The state after one more character; 0 when no format goes on so."""
@@ -123,22 +179,7 @@ class Formats:
 
         Every region is as likely as another before the text is known, and within a region every text of a layout.
         """
-        nodes, left = self._nodes, 1 << max(0, len(text) - 1)
-        at = self._first.get((text[:1], len(text)), {})
-        for character in text[1:]:
-            left >>= 1
-            after: _Shares = defaultdict(float)
-            for (node, region), p in at.items():
-                for n, share in nodes[node].next.get(character, ()):
-                    if nodes[n].left & left:
-                        after[n, region] += p * share
-            at = after
-        totals: dict[str, float] = defaultdict(float)
-        for (node, region), p in at.items():
-            if nodes[node].cost < math.inf:
-                totals[region] += p
-        whole = sum(totals.values())
-        return {code: p / whole for code, p in sorted(totals.items(), key=lambda item: -item[1])}
+        return self._whose(text)
 
     def _add(self, region: Region, boxes: Sequence[TextBox], share: float) -> int:
         """Nodes of one layout, which has this share in its region, from its end; gives the first. What goes on alike is

@@ -42,9 +42,9 @@ def normalize(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
     plates.
     """
     x: NDArray[Any] = pictures.astype(np.float32)
-    mean = x.mean(axis=(1, 2), keepdims=True)
-    deviation = x.std(axis=(1, 2), keepdims=True)
-    return np.asarray(((x - mean) / (deviation + 4.0))[..., None], dtype=np.float32)
+    x -= x.mean(axis=(1, 2), keepdims=True)
+    x /= np.sqrt(np.square(x).mean(axis=(1, 2), keepdims=True)) + np.float32(4.0)
+    return np.asarray(x[..., None])
 
 
 def prepare(crops: Sequence[NDArray[np.uint8]], size: tuple[int, int]) -> NDArray[np.float32]:
