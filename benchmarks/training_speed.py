@@ -2,15 +2,17 @@
 
     python benchmarks/training_speed.py ../shared/plates --config models/reader/train-1.json
 
-Both train the same network with the same compiled step; the bare one is given the same batch again and again, and no
-process beside it makes others. On two cores the two share them, so that the difference is what making samples costs,
-and not only what waiting for them does.
+Both train the same network with the same compiled step; the bare one is given the same batch again and again, while the
+processes that make others have nothing to do. On two cores the two share them, so that the difference is what making
+samples costs, and not only what waiting for them does. Before the clock starts the processes make an epoch of batches
+that nobody trains on: they read each font and draw each glyph once, and a run has some thirty epochs.
 """
 
 from __future__ import annotations
 
 import itertools
 import time
+from collections import deque
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -29,13 +31,14 @@ from plate_ocr.training.rows import split_labels
 from plate_ocr.training.run_config import read_settings
 from plate_ocr.training.samples import make_batch, start_worker
 
-WARM = 40
-"""Steps before the clock starts: the first traces the graph, and the workers read fonts and draw each glyph once."""
+WARM, SETTLE = 600, 40
+"""Batches that are made before the first round, and steps of each that do not count: the first traces the graph, and
+those that are waiting when it begins were made while others were trained on."""
 
 
 def samples_a_second(model: keras.Model, batches: Iterator[Any], steps: int, batch: int) -> float:
     """Of so many steps, after some that do not count."""
-    for _ in range(WARM):
+    for _ in range(SETTLE):
         model.train_on_batch(*next(batches))
     start = time.perf_counter()
     for _ in range(steps):
@@ -67,13 +70,14 @@ def main(plates: Path, settings: Path, steps: int, rounds: int, workers: int) ->
     model = new_model(config, None, lambda _: None)
     finish = partial(as_input, config.architecture.head)
     fed, bare = [], []
+    count = WARM + rounds * (SETTLE + steps)
+    feed = Feed(count, start_worker, (config, labels), make_batch, finish, workers=workers)
+    batches = (feed[i] for i in range(count))
+    (same,) = deque(itertools.islice(batches, WARM), maxlen=1)
     for _ in range(rounds):
-        feed = Feed(1 + WARM + steps, start_worker, (config, labels), make_batch, finish, workers=workers)
-        same = feed[0]
-        batches = (feed[i] for i in range(1, len(feed)))
         fed.append(samples_a_second(model, batches, steps, config.batch))
-        feed.close()
         bare.append(samples_a_second(model, itertools.repeat(same), steps, config.batch))
+    feed.close()
     table = Table(title=f"{model.count_params():,} parameters, batches of {config.batch}, {steps} steps")
     for name in ("samples", "a second", "of bare"):
         table.add_column(name, justify="left" if name == "samples" else "right")

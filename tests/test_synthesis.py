@@ -19,7 +19,7 @@ from plate_ocr.recognition.preprocess import to_grey
 from plate_ocr.synthesis.drawing import Pen, draw_plate
 from plate_ocr.synthesis.fonts import FontError, FontLibrary, hangul_of, read_glyph_sets
 from plate_ocr.synthesis.generator import CropGenerator
-from plate_ocr.synthesis.region import Region, RegionError, load_region, load_regions
+from plate_ocr.synthesis.region import Region, RegionError, drawn_place, load_region, load_regions
 from plate_ocr.synthesis.scenes import HEIGHT, WIDTH, SceneGenerator
 
 REGIONS = load_regions()
@@ -229,6 +229,17 @@ def test_the_seed_fixes_the_crop(seed: int, library: FontLibrary) -> None:
     assert one.picture.dtype == np.uint8
     assert one.picture.shape[2] == 3
     assert one.picture.shape != other.picture.shape or (one.picture != other.picture).any()
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(st.floats(0, 5), min_size=1, max_size=9).filter(lambda weights: sum(weights) > 0.01), st.integers(0, 99)
+)
+def test_places_are_drawn_by_weight(weights: list[float], seed: int) -> None:
+    share = np.array(weights) / sum(weights)
+    expected = np.random.default_rng(seed).choice(len(weights), 30, p=share).tolist()
+    rng, ends = np.random.default_rng(seed), np.cumsum(weights).tolist()
+    assert [drawn_place(ends, rng) for _ in range(30)] == expected
 
 
 @pytest.mark.parametrize("name", ["kr", "us", "gb"])

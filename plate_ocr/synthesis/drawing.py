@@ -14,7 +14,17 @@ from numpy.typing import NDArray
 from plate_ocr.recognition.preprocess import to_grey
 from plate_ocr.recognition.unfold import Part
 from plate_ocr.synthesis.fonts import VARIETY_FONTS, FontLibrary, Mask
-from plate_ocr.synthesis.region import SEPARATORS, Colour, Layout, Paint, Region, TextBox, parse_colour, pick
+from plate_ocr.synthesis.region import (
+    SEPARATORS,
+    Colour,
+    Layout,
+    Paint,
+    Region,
+    TextBox,
+    drawn_place,
+    parse_colour,
+    pick,
+)
 
 UNITS = re.compile(r"[\ufb50-\ufdff\ufe70-\ufeff]+|.", re.DOTALL)
 """What is drawn as one piece: a word of joined Arabic letters (presentation forms, left to right), or a character."""
@@ -95,7 +105,7 @@ def draw_plate(
         glyphs if rng.random() < 0.7 else {},
         companion=int(rng.integers(12)) / 12,
         twins=_twins(layout, rng),
-        weight=int(rng.choice((-2, -1, 0, 1, 2, 3), p=(0.08, 0.12, 0.5, 0.12, 0.1, 0.08))),
+        weight=drawn_place((0.08, 0.2, 0.7, 0.82, 0.92, 1.0), rng) - 2,
         bar=layout.bar > 0 and rng.random() < layout.bar,
     )
     _decorate(canvas, layout, paint, region, pen, scale, rng)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from plate_ocr.recognition.unfold import side_by_side
 from plate_ocr.synthesis.drawing import DrawnPlate, draw_plate
 from plate_ocr.synthesis.fonts import FontLibrary
-from plate_ocr.synthesis.region import Region
+from plate_ocr.synthesis.region import Region, drawn_place
 from plate_ocr.synthesis.weather import camera, frame, light
 
 
@@ -53,7 +53,7 @@ class CropGenerator:
         if share.shape != (len(regions),) or share.min() < 0 or share.sum() <= 0:
             raise ValueError("weights must hold one non-negative number for each region, and not only zeros")
         self._regions = list(regions)
-        self._share = share / share.sum()
+        self._ends = share.cumsum().tolist()
         self._library = library
         self._strength = strength
         self._lines_px = lines_px
@@ -64,7 +64,7 @@ class CropGenerator:
     def draw(self, seed: int | Sequence[int]) -> SyntheticCrop:
         """The crop of this seed: the same seed gives the same crop."""
         rng = np.random.default_rng(seed)
-        region = self._regions[int(rng.choice(len(self._regions), p=self._share))]
+        region = self._regions[drawn_place(self._ends, rng)]
         plate = draw_plate(region, self._library, rng, lines_px=self._lines_px, grey=self._grey)
         picture, lines = plate.picture, plate.lines
         if self._unfold and lines == 2 and rng.random() < self._unfold:

@@ -47,7 +47,8 @@ def glare(picture: Picture, place: Place, rng: np.random.Generator) -> Picture:
 def dark(picture: Picture, _place: Place, rng: np.random.Generator) -> Picture:
     """Next to no light, as brightened later: noise, and the blocks of a hard compression."""
     gain = np.exp(rng.uniform(np.log(0.05), np.log(0.3)))
-    seen = picture * gain + rng.normal(rng.uniform(0, 8), rng.uniform(0.8, 3.0), picture.shape)
+    level, spread = rng.uniform(0, 8), rng.uniform(0.8, 3.0)
+    seen = picture * np.float32(gain) + rng.standard_normal(picture.shape, np.float32) * np.float32(spread) + level
     return clip(compressed(clip(seen), rng, 35, 90) * (rng.uniform(0.5, 1.0) / gain))
 
 

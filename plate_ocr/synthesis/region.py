@@ -8,9 +8,11 @@ stands for itself. The key `reads` maps words that are drawn (in another script,
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -163,8 +165,13 @@ class Region:
 
 def pick(choices: tuple[_Weighted, ...], rng: np.random.Generator) -> _Weighted:
     """One of weighted choices."""
-    weights = np.array([choice.weight for choice in choices])
-    return choices[int(rng.choice(len(choices), p=weights / weights.sum()))]
+    return choices[drawn_place([*accumulate(choice.weight for choice in choices)], rng)]
+
+
+def drawn_place(ends: Sequence[float], rng: np.random.Generator) -> int:
+    """A place drawn by weight; `ends` are the sums of the weights up to each. `rng.choice` gives the same, and takes
+    ten times as long to check its weights."""
+    return bisect_right(ends, rng.random() * ends[-1], hi=len(ends) - 1)
 
 
 def plain(text: str) -> str:

@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from plate_ocr.synthesis.region import drawn_place
+
 Picture = NDArray[np.uint8]
 
 
@@ -130,7 +132,7 @@ def frame(plate: Picture, rng: np.random.Generator, *, width: float, backgrounds
     Around it is a piece of one of the photos `backgrounds`, BGR or grey as the plate is, or what `surroundings` draws.
     """
     h, w = plate.shape[:2]
-    kind = rng.choice(4, p=[0.35, 0.3, 0.2, 0.15])
+    kind = drawn_place((0.35, 0.65, 0.85, 1.0), rng)
     # Rectified or tight; a detector's box; with surroundings; seen from the side and never rectified.
     tilt = np.deg2rad((rng.normal(0, 1.5), rng.normal(0, 4), rng.normal(0, 5), rng.uniform(-24, 24))[kind])
     lean = rng.normal(0, (0.02, 0.08, 0.1, 0.15)[kind])
@@ -204,19 +206,22 @@ def camera(picture: Picture, rng: np.random.Generator, *, strength: float = 1.0)
         small = (max(16, round(width * factor)), max(10, round(height * factor)))
         picture = np.asarray(cv2.resize(picture, small, interpolation=cv2.INTER_AREA), dtype=np.uint8)
         picture = np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.uint8)
-    exposed = picture.astype(np.float32)
+    # What becomes of each grey value, so that it is worked out once for all pixels that have it.
+    tones = np.arange(256, dtype=np.float32)
     if rng.random() < 0.7:
         # Contrast about a random level, as haze, a headlight or a night exposure leave it.
         contrast, level, target = rng.uniform(0.25, 1.25), rng.uniform(40, 200), rng.uniform(40, 200)
-        changed = (exposed - level) * (1 + share * (contrast - 1)) + level + share * (target - level)
+        changed = (tones - level) * (1 + share * (contrast - 1)) + level + share * (target - level)
         # What is clipped to black or white from end to end can be read by nobody.
-        if np.clip(changed, 0, 255).std() > 7:
-            exposed = changed
+        if cv2.meanStdDev(cv2.LUT(picture, clip(changed)).reshape(-1, 1))[1] > 7:
+            tones = changed
     if rng.random() < 0.4:
-        exposed = 255 * np.power(np.clip(exposed, 0, 255) / 255, 1 + share * (rng.uniform(0.5, 2.0) - 1))
+        tones = 255 * np.power(np.clip(tones, 0, 255) / 255, 1 + share * (rng.uniform(0.5, 2.0) - 1))
     if rng.random() < 0.6:
-        exposed += rng.normal(0, abs(rng.normal(0, 8)) * strength + 0.1, exposed.shape[:2] + (1,) * (exposed.ndim - 2))
-    picture = clip(exposed)
+        noise = rng.standard_normal((height, width), np.float32) * np.float32(abs(rng.normal(0, 8)) * strength + 0.1)
+        picture = clip(cv2.LUT(picture, tones.astype(np.float32)) + layers(noise, picture))
+    else:
+        picture = np.asarray(cv2.LUT(picture, clip(tones)), dtype=np.uint8)
     if rng.random() < 0.5:
         picture = compressed(picture, rng, 20, 90)
     return picture

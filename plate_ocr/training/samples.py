@@ -22,7 +22,7 @@ from plate_ocr.recognition.preprocess import fit, to_grey
 from plate_ocr.synthesis.fonts import FontLibrary
 from plate_ocr.synthesis.generator import CropGenerator
 from plate_ocr.synthesis.hardship import hardship
-from plate_ocr.synthesis.region import available, load_regions
+from plate_ocr.synthesis.region import available, drawn_place, load_regions
 from plate_ocr.training.augmentation import Augment
 from plate_ocr.training.config import TrainConfig
 from plate_ocr.training.nothing import Nothing
@@ -111,7 +111,7 @@ class Samples:
         counts = Counter(label.source for label in labels)
         share = np.array([counts[label.source] ** -0.5 for label in labels])
         share[list(self._lesson.distrusted)] = 0
-        self._share = share / share.sum() if len(share) else share
+        self._ends = share.cumsum().tolist()
         self._nothing = Nothing((*config.backgrounds, *config.scenes), config.splits) if config.nothing else None
         self._generator = None
         if config.synthetic:
@@ -147,7 +147,7 @@ class Samples:
                 drawn = self._generator.draw([self._config.seed, epoch, index, i])
                 crop, text, region = drawn.picture, drawn.standing, drawn.region
             else:
-                place = int(rng.choice(len(self._labels), p=self._share))
+                place = drawn_place(self._ends, rng)
                 crop, text = self._open(place), self._lesson.standing.get(place, self._labels[place].text)
                 region = self._labels[place].region
                 slots, corners = self._lesson.slots.get(place), self._lesson.corners.get(place)
