@@ -231,7 +231,8 @@ def _work(pipe: Connection[Any, Any], task: Task) -> None:
         reader = task.open(task.threads)
         pipe.send(_READY)
     except Exception as error:  # raised again where somebody sees it
-        pipe.send(error)
+        with suppress(OSError):  # unless that one was killed meanwhile
+            pipe.send(error)
         return
     while True:
         try:
