@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,17 +92,23 @@ def read_photos(table: Path, splits: Iterable[str] | None = None) -> list[Labell
     photos: dict[tuple[str, str], list[LabelledPlate]] = {}
     for origin, row in read_rows(table, COLUMNS[:1], splits):
         plates = photos.setdefault((row["image_path"] or "", row.get("split") or ""), [])
-        text, given = normalize(row.get("plate_text") or ""), [row.get(name) or "" for name in CORNERS]
-        corners = None
-        if any(given):
-            try:
-                numbers = [float(value) for value in given]
-            except ValueError:
-                raise LabelError(f"{origin}: {', '.join(CORNERS)} must be eight numbers, or all be empty") from None
-            corners = Corners.of([numbers[i : i + 2] for i in range(0, 8, 2)])
+        text, corners = normalize(row.get("plate_text") or ""), corners_of(origin, row)
         if text or corners:
             plates.append(LabelledPlate(text, row.get("region") or "", corners))
     return [LabelledPhoto(table.parent / name, split, tuple(plates)) for (name, split), plates in photos.items()]
+
+
+def corners_of(origin: str, row: Mapping[str, str | None]) -> Corners | None:
+    """The corners in a row's columns x1,y1 to x4,y4; None where they are empty. Raises LabelError for some that are no
+    numbers."""
+    given = [row.get(name) or "" for name in CORNERS]
+    if not any(given):
+        return None
+    try:
+        numbers = [float(value) for value in given]
+    except ValueError:
+        raise LabelError(f"{origin}: {', '.join(CORNERS)} must be eight numbers, or all be empty") from None
+    return Corners.of([numbers[i : i + 2] for i in range(0, 8, 2)])
 
 
 def read_rows(

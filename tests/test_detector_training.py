@@ -17,7 +17,7 @@ from plate_ocr.detection import NetworkDetector
 from plate_ocr.detection.closer import WINDOW, read_corners
 from plate_ocr.detection.grid import GREY
 from plate_ocr.detection.quads import length
-from plate_ocr.labels import read_photos
+from plate_ocr.labels import LabelError, read_photos
 from plate_ocr.model_store import ModelError, open_detector
 from plate_ocr.photos import load
 from plate_ocr.synthesis.pasted import paste, place
@@ -71,7 +71,8 @@ class TestTraining:
         )
 
     def test_samples_come_from_their_seed_and_hold_plates(self, config: Any) -> None:
-        from plate_ocr.training.detector.samples import DetectorSamples, read_backgrounds, read_scenes
+        from plate_ocr.training.detector.samples import DetectorSamples
+        from plate_ocr.training.detector.scenes import read_backgrounds, read_scenes
 
         samples = DetectorSamples(config, read_scenes(config, ()), read_backgrounds(config, ()))
         photos, (small, large) = samples.batch(0, 1)
@@ -91,11 +92,12 @@ class TestTraining:
         self, config: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         from plate_ocr.training.detector import samples as module
+        from plate_ocr.training.detector.scenes import read_scenes
 
         def pieces(**shares: float) -> list[Any]:
             for name, share in shares.items():
                 monkeypatch.setattr(module, name, share)
-            samples = module.DetectorSamples(config, module.read_scenes(config, ()), ())
+            samples = module.DetectorSamples(config, read_scenes(config, ()), ())
             return [samples.draw(np.random.default_rng(i)) for i in range(30)]
 
         plain = pieces(CLOSE_UP=0.0, SIGNS=0.0, QUARTER=0.0)
@@ -114,7 +116,8 @@ class TestTraining:
     def test_a_share_of_the_pieces_is_hard_and_keeps_its_plates(self, config: Any) -> None:
         import dataclasses
 
-        from plate_ocr.training.detector.samples import DetectorSamples, read_scenes
+        from plate_ocr.training.detector.samples import DetectorSamples
+        from plate_ocr.training.detector.scenes import read_scenes
         from plate_ocr.training.run_config import ConfigError
 
         plain, hard = (
@@ -129,7 +132,8 @@ class TestTraining:
             dataclasses.replace(config, hardship=1.5)
 
     def test_drawn_corners_count_more_than_boxes_drawn_by_hand(self, config: Any) -> None:
-        from plate_ocr.training.detector.samples import DetectorSamples, read_backgrounds, read_scenes
+        from plate_ocr.training.detector.samples import DetectorSamples
+        from plate_ocr.training.detector.scenes import read_backgrounds, read_scenes
 
         for given, seen in (
             ((read_scenes(config, ()), ()), {np.float32(config.boxed), 1}),
@@ -142,7 +146,8 @@ class TestTraining:
     def test_the_closer_look_is_trained_on_windows_about_plates(self, config: Any) -> None:
         import dataclasses
 
-        from plate_ocr.training.detector.samples import DetectorSamples, read_backgrounds, read_scenes
+        from plate_ocr.training.detector.samples import DetectorSamples
+        from plate_ocr.training.detector.scenes import read_backgrounds, read_scenes
         from plate_ocr.training.detector.windows import LONG
 
         config = dataclasses.replace(config, closer=True, batch=40, size=256)
@@ -184,7 +189,7 @@ class TestTraining:
     def test_corners_that_hug_the_characters_are_resized(self, config: Any) -> None:
         import dataclasses
 
-        from plate_ocr.training.detector.samples import read_scenes
+        from plate_ocr.training.detector.scenes import read_scenes
 
         grown = read_scenes(config, ())[0].quads[0]
         plain = read_scenes(dataclasses.replace(config, grow=()), ())[0].quads[0]
@@ -192,6 +197,36 @@ class TestTraining:
         ratio = [np.linalg.norm(grown[i] - grown[0]) / np.linalg.norm(plain[i] - plain[0]) for i in (1, 3)]
         assert ratio[0] == pytest.approx(1.1, abs=0.02)
         assert ratio[1] == pytest.approx(1.2, abs=0.03)
+
+    def test_plates_without_a_label_are_learned_and_doubtful_ones_left_alone(self, config: Any, tmp_path: Path) -> None:
+        import dataclasses
+
+        from plate_ocr.training.detector.samples import DetectorSamples
+        from plate_ocr.training.detector.scenes import read_scenes
+
+        first = read_scenes(config, ())[0]
+        name = "/".join(first.path.parts[-2:])
+        header = "image_path,x1,y1,x2,y2,x3,y3,x4,y4,shows\n"
+        more = tmp_path / "more.csv"
+        config = dataclasses.replace(config, unlabelled=(str(more),), size=384)
+
+        def counts(shows: str) -> tuple[int, int, list[Any]]:
+            more.write_text(f"{header}{name},3,3,43,3,43,15,3,15,{shows}\n", encoding="utf-8")
+            scene = next(scene for scene in read_scenes(config, ()) if scene.path == first.path)
+            samples = DetectorSamples(config, [scene], ())
+            return len(scene.quads), len(scene.perhaps), [samples.draw(np.random.default_rng(i)) for i in range(12)]
+
+        known, doubtful, pieces = counts("plate")
+        assert (known, doubtful) == (len(first.quads) + 1, 0)
+        known, doubtful, unsure = counts("perhaps")
+        assert (known, doubtful) == (len(first.quads), 1)
+        # Whichever it is, the pieces are the same; what is asked there is not.
+        for a, b in zip(pieces, unsure, strict=True):
+            np.testing.assert_array_equal(a.photo, b.photo)
+            assert len(a.plates) + len(a.ignored) == len(b.plates) + len(b.ignored)
+        assert sum(len(piece.plates) for piece in pieces) > sum(len(piece.plates) for piece in unsure)
+        with pytest.raises(LabelError, match=r"more\.csv:2: .*plate, or perhaps"):
+            counts("certainly")
 
     @pytest.mark.usefixtures("eagerly")
     def test_a_run_resumes_exports_and_detects(self, config: Any, tmp_path: Path) -> None:

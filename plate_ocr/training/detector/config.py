@@ -21,17 +21,19 @@ class DetectorArchitecture:
 class DetectorConfig(RunConfig):
     """Settings of a detector's run, besides those of any. Raises ConfigError for a setting out of its range.
 
-    `scenes` are CSV tables of photos with corners, `backgrounds` of photos without plates. Drawn plates are pasted into
-    both; `bank` is their number. `grow` names sources (folders) whose corners hug the characters, and by which factors
-    of width and height they are to be resized. `size` is the width and height of a sample in pixels. The corners of
-    labelled plates count `boxed` beside those of drawn ones: most labels are upright boxes, drawn by hand, a little
-    loose. `hardship` is the share of samples that are made as hard as some photos are (`synthesis.hardship`): half in
-    the shade, at night, moved. With `closer`, the network is one for the closer look (`detection.closer`): it sees
-    windows about finds.
+    `scenes` are CSV tables of photos with corners, `backgrounds` of photos without plates, `unlabelled` of plates that
+    photos of `scenes` show without a label: image_path (folder/name), x1,y1 to x4,y4 and shows, which is "plate", or
+    "perhaps" where nobody can tell. Drawn plates are pasted into both kinds of photos; `bank` is their number. `grow`
+    names sources (folders) whose corners hug the characters, and by which factors of width and height they are to be
+    resized. `size` is the width and height of a sample in pixels. The corners of labelled plates count `boxed` beside
+    those of drawn ones: most labels are upright boxes, drawn by hand, a little loose. `hardship` is the share of
+    samples that are made as hard as some photos are (`synthesis.hardship`): half in the shade, at night, moved. With
+    `closer`, the network is one for the closer look (`detection.closer`): it sees windows about finds.
     """
 
     scenes: tuple[str, ...] = ()
     backgrounds: tuple[str, ...] = ()
+    unlabelled: tuple[str, ...] = ()
     grow: tuple[tuple[str, float, float], ...] = ()
     bank: int = 1500
     size: int = 384

@@ -17,7 +17,8 @@ from plate_ocr.photos import load
 from plate_ocr.training.detector.closer import CornerLoss, build_closer
 from plate_ocr.training.detector.config import DetectorConfig
 from plate_ocr.training.detector.network import CellLoss, build_detector
-from plate_ocr.training.detector.samples import Scene, make_batch, read_backgrounds, read_scenes, start_worker
+from plate_ocr.training.detector.samples import make_batch, start_worker
+from plate_ocr.training.detector.scenes import Scene, read_backgrounds, read_scenes
 from plate_ocr.training.epochs import EpochRecord, StayFinite, choose_dev, fit_epochs, make_optimizer, watch
 from plate_ocr.training.feed import Feed
 from plate_ocr.training.run_config import ConfigError

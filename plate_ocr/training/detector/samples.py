@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from plate_ocr.detection.grid import GREY
 from plate_ocr.detection.network import NetworkDetector
 from plate_ocr.detection.quads import Quads, overlap
-from plate_ocr.labels import LabelError, read_photos
+from plate_ocr.labels import LabelError
 from plate_ocr.photos import PhotoError, load
 from plate_ocr.recognition.preprocess import to_grey
 from plate_ocr.synthesis.drawing import draw_plate
@@ -28,6 +28,7 @@ from plate_ocr.synthesis.region import load_regions
 from plate_ocr.synthesis.signs import draw_sign
 from plate_ocr.synthesis.weather import Place, camera, photographed
 from plate_ocr.training.detector.config import DetectorConfig
+from plate_ocr.training.detector.scenes import Scene
 from plate_ocr.training.detector.targets import encode
 from plate_ocr.training.detector.windows import ELSEWHERE, Window, about, anywhere, encode_window, inexact
 
@@ -59,15 +60,6 @@ SIGNS = 0.25
 
 
 @dataclass(frozen=True)
-class Scene:
-    """A photo's path and the corners (N, 4, 2) of its labelled plates, in its pixels; none on a plate-free one."""
-
-    path: Path
-    quads: Quads
-    source: str
-
-
-@dataclass(frozen=True)
 class Piece:
     """A photo (size, size), grey uint8, and in it: the `plates` (N, 4, 2), what the corners of each count for (N,), the
     quads within which nothing is asked, and whether there may be plates without a label."""
@@ -77,32 +69,6 @@ class Piece:
     ignored: Quads
     trust: NDArray[np.float32]
     partly: bool
-
-
-def read_scenes(config: DetectorConfig, splits: Sequence[str]) -> list[Scene]:
-    """The photos of the run's tables whose plates have corners. Raises LabelError for an unusable table."""
-    factors = {source: (wide, high) for source, wide, high in config.grow}
-    scenes = []
-    for photo in (photo for table in config.scenes for photo in read_photos(Path(table), splits or None)):
-        quads = [plate.corners.array for plate in photo.plates if plate.corners]
-        if quads:
-            grown = [_grow(quad, *factors.get(photo.source, (1.0, 1.0))) for quad in quads]
-            scenes.append(Scene(photo.path, np.stack(grown), photo.source))
-    return scenes
-
-
-def read_backgrounds(config: DetectorConfig, splits: Sequence[str]) -> list[Scene]:
-    """The photos without plates of the run's tables. Raises LabelError for an unusable table."""
-    none = np.zeros((0, 4, 2), np.float32)
-    photos = (photo for table in config.backgrounds for photo in read_photos(Path(table), splits or None))
-    return [Scene(photo.path, none, photo.source) for photo in photos if not photo.plates]
-
-
-def _grow(quad: Quads, wide: float, high: float) -> Quads:
-    """A quad resized about its middle, along its own edges."""
-    a, b, c, d = quad.astype(np.float64)
-    right, down = (b - a + c - d) / 4 * (wide - 1), (d - a + c - b) / 4 * (high - 1)
-    return np.array([a - right - down, b + right - down, c + right + down, d - right + down], np.float32)
 
 
 def _quarter_turned(quads: Quads, turns: int, size: int) -> Quads:
@@ -180,8 +146,8 @@ class DetectorSamples:
         if self._mistaken and rng.random() < MISTAKEN:
             scene, find = self._mistaken[int(rng.integers(len(self._mistaken)))]
             photo, known = self._open(scene.path)
-            plates = scene.quads * np.float32(known)
-            seen = about(photo, inexact(find, rng), plates, np.zeros(len(plates), np.float32), plates[:0])
+            plates, perhaps = (quads * np.float32(known) for quads in (scene.quads, scene.perhaps))
+            seen = about(photo, inexact(find, rng), plates, np.zeros(len(plates), np.float32), perhaps)
             picture = camera(seen.picture, rng, strength=float(rng.uniform(0, 0.4)))
             return [replace(seen, picture=picture, partly=len(plates) > 0)]
         piece = self.draw(rng)
@@ -200,7 +166,7 @@ class DetectorSamples:
         else:
             scene = self._backgrounds[int(rng.integers(len(self._backgrounds)))]
         photo, known = self._open(scene.path)
-        piece, quads = self._piece(photo, scene.quads * np.float32(known), rng)
+        piece, quads = self._piece(photo, np.concatenate([scene.quads, scene.perhaps]) * np.float32(known), rng)
         taken, boxed = [*quads], len(quads)
         # A stranger's plate in a photo with labelled ones, several in one without.
         if rng.random() < (0.4 if real else 0.7):
@@ -219,6 +185,9 @@ class DetectorSamples:
             piece, quads, shape = _close_up(piece, quads, rng)
         trust = np.where(np.arange(count) < boxed, self._config.boxed, 1.0).astype(np.float32)
         clear, cut = self._sort_out(quads, shape)
+        perhaps = np.arange(len(scene.quads), boxed)
+        cut[perhaps] |= clear[perhaps]
+        clear[perhaps] = False
         plates, ignored = quads[clear], quads[cut]
         if rng.random() < QUARTER:
             turns = int(rng.choice([1, 3]))
@@ -232,7 +201,7 @@ class DetectorSamples:
         mistaken = []
         for scene in (*self._scenes, *self._backgrounds):
             photo, known = self._open(scene.path)
-            labelled = scene.quads * np.float32(known)
+            labelled = np.concatenate([scene.quads, scene.perhaps]) * np.float32(known)
             finds = [found.corners.array for found in detector.detect(photo)]
             mistaken += [(scene, find) for find in finds if all(overlap(find, quad)[0] < 0.05 for quad in labelled)]
         return mistaken
