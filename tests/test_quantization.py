@@ -50,6 +50,10 @@ def test_the_shipped_reader_reads_the_same_in_8_bits() -> None:
     assert same >= 0.95 * len(crops)
 
 
+CLEAR = 0.6
+"""At the score from which on finds are told, 0.5, rounding decides which side one is on."""
+
+
 def test_a_detector_in_8_bits_finds_the_same_plates(tmp_path: Path) -> None:
     run, table = tmp_path / "run", tmp_path / "photos.csv"
     shutil.copytree(open_detector().folder, run)
@@ -63,9 +67,10 @@ def test_a_detector_in_8_bits_finds_the_same_plates(tmp_path: Path) -> None:
         photo = load(path)
         before, after = shipped.detect(photo), ours.detect(photo)
         for finds in (after, by_opencv.detect(photo)):
-            assert len(finds) == len(before)
-            for find in before:
-                assert max(overlap(find.corners.array, other.corners.array)[0] for other in finds) > 0.7
+            assert any(find.score >= CLEAR for find in finds)
+            for one, others in ((before, finds), (finds, before)):
+                for find in (find for find in one if find.score >= CLEAR):
+                    assert max(overlap(find.corners.array, other.corners.array)[0] for other in others) > 0.7
 
 
 def test_the_closer_look_in_8_bits_finds_the_same_corners(tmp_path: Path) -> None:
