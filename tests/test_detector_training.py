@@ -227,6 +227,9 @@ class TestTraining:
         assert sum(len(piece.plates) for piece in pieces) > sum(len(piece.plates) for piece in unsure)
         with pytest.raises(LabelError, match=r"more\.csv:2: .*plate, or perhaps"):
             counts("certainly")
+        name = "elsewhere/1.jpg"
+        with pytest.raises(LabelError, match=r"more\.csv:2: no photo elsewhere/1\.jpg in .*labels\.csv"):
+            counts("plate")
 
     @pytest.mark.usefixtures("eagerly")
     def test_a_run_resumes_exports_and_detects(self, config: Any, tmp_path: Path) -> None:

@@ -29,19 +29,17 @@ class Scene:
 def read_scenes(config: DetectorConfig, splits: Sequence[str]) -> list[Scene]:
     """The photos of the run's tables whose plates have corners, with what its tables of unlabelled ones add. Raises
     LabelError for an unusable table."""
-    more = [_read_unlabelled(Path(table)) for table in config.unlabelled]
+    more = _read_unlabelled(config)
     factors = {source: (wide, high) for source, wide, high in config.grow}
     scenes = []
     for photo in (photo for table in config.scenes for photo in read_photos(Path(table), splits or None)):
-        quads = [plate.corners.array for plate in photo.plates if plate.corners]
+        factor = factors.get(photo.source, (1.0, 1.0))
+        quads = [_grow(plate.corners.array, *factor) for plate in photo.plates if plate.corners]
+        seen = more.get(_name(photo.path), ())
+        quads += [quad for quad, sure in seen if sure]
         if quads:
-            grown = [_grow(quad, *factors.get(photo.source, (1.0, 1.0))) for quad in quads]
-            name = "/".join(photo.path.parts[-2:])
-            grown += [quad for table in more for quad, sure in table.get(name, ()) if sure]
-            perhaps = [quad for table in more for quad, sure in table.get(name, ()) if not sure]
-            scenes.append(
-                Scene(photo.path, np.stack(grown), photo.source, np.reshape(perhaps, (-1, 4, 2)).astype("f4"))
-            )
+            perhaps = [quad for quad, sure in seen if not sure]
+            scenes.append(Scene(photo.path, np.stack(quads), photo.source, np.stack(perhaps) if perhaps else NONE))
     return scenes
 
 
@@ -58,13 +56,23 @@ def _grow(quad: Quads, wide: float, high: float) -> Quads:
     return np.array([a - right - down, b + right - down, c + right + down, d - right + down], np.float32)
 
 
-def _read_unlabelled(table: Path) -> dict[str, list[tuple[Quads, bool]]]:
-    """The corners of plates that a photo, by its folder and name, shows without a label, and whether they surely are
-    plates."""
+def _name(photo: Path) -> str:
+    """A photo's folder and name, by which tables of unlabelled plates know it."""
+    return "/".join(photo.parts[-2:])
+
+
+def _read_unlabelled(config: DetectorConfig) -> dict[str, list[tuple[Quads, bool]]]:
+    """The corners of plates that a photo, by its name, shows without a label, and whether they surely are plates."""
     plates: dict[str, list[tuple[Quads, bool]]] = {}
-    for origin, row in read_rows(table, ("image_path", *CORNERS, "shows"), None):
-        corners, shows = corners_of(origin, row), row["shows"]
-        if corners is None or shows not in ("plate", "perhaps"):
-            raise LabelError(f"{origin}: eight numbers are needed, and in the column shows: plate, or perhaps")
-        plates.setdefault(row["image_path"] or "", []).append((corners.array.astype(np.float32), shows == "plate"))
+    if not config.unlabelled:
+        return plates
+    known = {_name(photo.path) for table in config.scenes for photo in read_photos(Path(table))}
+    for table in config.unlabelled:
+        for origin, row in read_rows(Path(table), ("image_path", *CORNERS, "shows"), None):
+            name, corners, shows = row["image_path"] or "", corners_of(origin, row), row["shows"]
+            if corners is None or shows not in ("plate", "perhaps"):
+                raise LabelError(f"{origin}: eight numbers are needed, and in the column shows: plate, or perhaps")
+            if name not in known:
+                raise LabelError(f"{origin}: no photo {name} in {', '.join(config.scenes)}; give it as folder/name")
+            plates.setdefault(name, []).append((corners.array.astype(np.float32), shows == "plate"))
     return plates
