@@ -12,6 +12,9 @@ from plate_ocr.recognition.alphabet import normalize
 
 COLUMNS = ("image_path", "plate_text")
 CORNERS = tuple(f"{axis}{i}" for i in range(1, 5) for axis in "xy")
+UNLABELLED = ("image_path", *CORNERS, "shows")
+"""Columns of a table of plates that photos show without a label: image_path is a photo's folder and name; shows is
+"plate", or "perhaps" where nobody can tell."""
 
 
 class LabelError(ValueError):
@@ -57,6 +60,11 @@ class LabelledPhoto:
     def source(self) -> str:
         """The folder that holds the photo: the name by which scores are grouped."""
         return self.path.parent.name
+
+    @property
+    def name(self) -> str:
+        """Its folder and its own name, by which tables of unlabelled plates know it."""
+        return "/".join(self.path.parts[-2:])
 
 
 def read_labels(table: Path, splits: Iterable[str] | None = None) -> list[Label]:

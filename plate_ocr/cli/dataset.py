@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from plate_ocr.cli import fails_cleanly, need_train_extra
+from plate_ocr.cli.dataset_find import find
 from plate_ocr.cli.dataset_import import import_
 from plate_ocr.cli.dataset_label import label
 from plate_ocr.cli.dataset_tables import show_alphabet, show_findings, show_split, show_statistics, tracked, write_utf8
@@ -21,7 +22,7 @@ SHEETS = (".png", ".jpg", ".jpeg")
 
 @click.group()
 def dataset() -> None:
-    """Labelled crops of your own: take them over from elsewhere, check, count and split them, see them augmented."""
+    """Labels of your own: take them over from elsewhere, check, count, split and complete them, see crops augmented."""
 
 
 @dataset.command(short_help="Find what a training would stumble over, or learn wrong.")
@@ -184,5 +185,6 @@ def preview(table: Path, output: Path, preset: str, config_file: Path | None, cr
     click.echo(f"sheet: {output}")
 
 
+dataset.add_command(find)
 dataset.add_command(import_)
 dataset.add_command(label)

@@ -39,7 +39,7 @@ def show_findings(checked: Checked, *, most: int, err: bool) -> None:
             click.echo(f"  … and {len(found) - most} more; --most or --json shows all", err=err)
     copies = sum(len(group.pictures) - 1 for group in checked.twins)
     click.echo(
-        f"{len(checked.labels)} rows: {_times(checked.errors, 'error')}, {_times(checked.warnings, 'warning')}; "
+        f"{len(checked.labels)} rows: {times(checked.errors, 'error')}, {times(checked.warnings, 'warning')}; "
         f"{copies} of the pictures repeat another one, or nearly",
         err=err,
     )
@@ -141,7 +141,7 @@ def show_split(rows: Sequence[Mapping[str, str]], *, replaced: bool) -> None:
         _add_split(table, Text("all rows"), every["train"], every["dev"])
     Console().print(table)
     if unlabelled := sum(not row["split"] for row in rows):
-        click.echo(f"{_times(unlabelled, 'row')} without a text: in no split", err=True)
+        click.echo(f"{times(unlabelled, 'row')} without a text: in no split", err=True)
     if replaced:
         click.echo("the column split that was there is replaced", err=True)
 
@@ -149,7 +149,7 @@ def show_split(rows: Sequence[Mapping[str, str]], *, replaced: bool) -> None:
 def show_import(imported: Imported, left_out: Path) -> None:
     """Print how many rows there are, and what was left out."""
     plates = len({entry.text for entry in imported.entries})
-    click.echo(f"{_times(len(imported.entries), 'row')} of {_times(plates, 'plate')}")
+    click.echo(f"{times(len(imported.entries), 'row')} of {times(plates, 'plate')}")
     if not imported.left_out:
         return
     click.echo(f"{len(imported.left_out)} left out:", err=True)
@@ -193,7 +193,8 @@ def _line(checked: Checked, finding: Finding) -> str:
     return f"{rows}: {finding.says}"
 
 
-def _times(number: int, what: str) -> str:
+def times(number: int, what: str) -> str:
+    """A number of things, in words."""
     return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 

@@ -156,7 +156,7 @@ def run_settings(**flags: Any) -> dict[str, Any]:
     shape = {name: given.pop(name) for name in ("cell", "lstm_units", "bidirectional", "head") if name in given}
     if shape:
         given["architecture"] = shape
-    for name in ("labels", "scenes", "backgrounds", "fonts", "glyphs"):
+    for name in ("labels", "scenes", "unlabelled", "backgrounds", "fonts", "glyphs"):
         if name in given:
             given[name] = tuple(str(path.resolve()) for path in given[name])
     return given

@@ -14,6 +14,12 @@ from plate_ocr.cli.options import carry_out, run_options, run_settings
 @click.command("train-detector")
 @click.argument("scenes", nargs=-1, type=click.Path(path_type=Path))
 @run_options
+@click.option(
+    "--unlabelled",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Table of plates that the photos show without a label, as `dataset find` makes it; may be given again.",
+)
 @click.option("--size", type=int, help="Width and height of a piece of a photo, in pixels; a multiple of 32.")
 @fails_cleanly
 def train_detector(

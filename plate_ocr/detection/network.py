@@ -49,16 +49,19 @@ class NetworkDetector:
         threshold: float = THRESHOLD,
         threads: int = 0,
         again: bool = True,
+        thorough: bool = False,
         refine: bool = True,
         engine: Engine = "onnxruntime",
     ) -> None:
         """`model` is a shipped name or the folder of a run; plates that score below `threshold`, 0 to 1, are left out.
 
         With `again`, a photo in which no plate is found for certain is looked at again at half and double size, a small
-        or large one always at double; with `refine`, a closer look is taken at each plate by itself, with the network
-        in the folder "closer" of the model's, or the shipped one. `engine` is what runs the networks: "onnxruntime", or
-        "opencv", its dnn module, which computes the same and takes several times as long, for it starts anew with every
-        size of photo and gains nothing by 8 bits. Raises ModelError if a model is missing, damaged or of another kind.
+        or large one always at double. With `thorough`, every photo is looked at at half, double and four times the
+        size: that takes some twenty times as long, and finds more that is no plate, too. With `refine`, a closer look
+        is taken at each plate by itself, with the network in the folder "closer" of the model's, or the shipped one.
+        `engine` is what runs the networks: "onnxruntime", or "opencv", its dnn module, which computes the same and
+        takes several times as long, for it starts anew with every size of photo and gains nothing by 8 bits. Raises
+        ModelError if a model is missing, damaged or of another kind.
         """
         files = open_detector(model)
         if files.about.get("closer"):
@@ -66,7 +69,7 @@ class NetworkDetector:
         self._network = open_network(files, MAPS, engine, threads)
         own = files.folder / CLOSER
         self._closer = CloserLook(own if own.is_dir() else CLOSER, threads=threads, engine=engine) if refine else None
-        self._threshold, self._again = threshold, again
+        self._threshold, self._again, self._thorough = threshold, again, thorough
 
     def detect(self, photo: Picture) -> list[Detection]:
         """Plates in a BGR or grey uint8 photo, best first; corners in its pixels.
@@ -78,7 +81,9 @@ class NetworkDetector:
         grey = to_grey(photo)
         scale, side = first_scale(grey), max(grey.shape)
         found = self._seen(grey, scale)
-        if self._again:
+        if self._thorough:
+            found += [plate for factor in (0.5, 2, 4) for plate in self._seen(grey, scale * factor)]
+        elif self._again:
             unsure = _best(found) < ENOUGH
             if unsure or max(length(quad) for quad, _ in found) * scale > LONG:
                 found += self._seen(grey, scale / 2)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from plate_ocr.detection.quads import Quads
-from plate_ocr.labels import CORNERS, LabelError, corners_of, read_photos, read_rows
+from plate_ocr.labels import UNLABELLED, LabelError, corners_of, read_photos, read_rows
 from plate_ocr.training.detector.config import DetectorConfig
 
 NONE: Quads = np.zeros((0, 4, 2), np.float32)
@@ -35,7 +35,7 @@ def read_scenes(config: DetectorConfig, splits: Sequence[str]) -> list[Scene]:
     for photo in (photo for table in config.scenes for photo in read_photos(Path(table), splits or None)):
         factor = factors.get(photo.source, (1.0, 1.0))
         quads = [_grow(plate.corners.array, *factor) for plate in photo.plates if plate.corners]
-        seen = more.get(_name(photo.path), ())
+        seen = more.get(photo.name, ())
         quads += [quad for quad, sure in seen if sure]
         if quads:
             perhaps = [quad for quad, sure in seen if not sure]
@@ -56,19 +56,14 @@ def _grow(quad: Quads, wide: float, high: float) -> Quads:
     return np.array([a - right - down, b + right - down, c + right + down, d - right + down], np.float32)
 
 
-def _name(photo: Path) -> str:
-    """A photo's folder and name, by which tables of unlabelled plates know it."""
-    return "/".join(photo.parts[-2:])
-
-
 def _read_unlabelled(config: DetectorConfig) -> dict[str, list[tuple[Quads, bool]]]:
     """The corners of plates that a photo, by its name, shows without a label, and whether they surely are plates."""
     plates: dict[str, list[tuple[Quads, bool]]] = {}
     if not config.unlabelled:
         return plates
-    known = {_name(photo.path) for table in config.scenes for photo in read_photos(Path(table))}
+    known = {photo.name for table in config.scenes for photo in read_photos(Path(table))}
     for table in config.unlabelled:
-        for origin, row in read_rows(Path(table), ("image_path", *CORNERS, "shows"), None):
+        for origin, row in read_rows(Path(table), UNLABELLED, None):
             name, corners, shows = row["image_path"] or "", corners_of(origin, row), row["shows"]
             if corners is None or shows not in ("plate", "perhaps"):
                 raise LabelError(f"{origin}: eight numbers are needed, and in the column shows: plate, or perhaps")
