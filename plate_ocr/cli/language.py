@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from plate_ocr.cli import fails_cleanly, need_train_extra
-from plate_ocr.cli.options import cell_option
+from plate_ocr.cli.options import cell_option, read_texts
 
 
 @click.group()
@@ -31,12 +31,9 @@ def language() -> None:
 def train(plates: Path, output: Path, cell: str | None, **settings: Any) -> None:
     """Learn from PLATES: a text file with a plate a line, or a label table (CSV)."""
     need_train_extra()
-    from plate_ocr.labels import read_labels
-    from plate_ocr.recognition.known import read_known
     from plate_ocr.training.language import LanguageConfig, train_language
 
-    table = plates.suffix.lower() == ".csv"
-    texts = [label.text for label in read_labels(plates)] if table else list(read_known(plates))
+    texts = read_texts(plates)
     config = LanguageConfig(cell=cell or "lstm", **settings)
     perplexity = train_language(texts, output, config, say=click.echo)
     click.echo(f"{output}: held-out texts have a perplexity of {perplexity:.2f} a character")

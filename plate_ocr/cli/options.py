@@ -162,6 +162,17 @@ def run_settings(**flags: Any) -> dict[str, Any]:
     return given
 
 
+def read_texts(plates: Path) -> list[str]:
+    """The texts of a label table (CSV), or of a text file with a plate a line. Raises LabelError or KnownPlatesError
+    for a file that cannot be used."""
+    from plate_ocr.labels import read_labels
+    from plate_ocr.recognition.known import read_known
+
+    if plates.suffix.lower() == ".csv":
+        return [label.text for label in read_labels(plates)]
+    return list(read_known(plates))
+
+
 def _numbers(text: str) -> tuple[int, ...]:
     try:
         return tuple(map(int, comma_names(text)))

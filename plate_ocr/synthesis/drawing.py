@@ -25,6 +25,7 @@ from plate_ocr.synthesis.region import (
     parse_colour,
     pick,
 )
+from plate_ocr.synthesis.spelling import Spelled
 
 UNITS = re.compile(r"[\ufb50-\ufdff\ufe70-\ufeff]+|.", re.DOTALL)
 """What is drawn as one piece: a word of joined Arabic letters (presentation forms, left to right), or a character."""
@@ -85,8 +86,10 @@ def draw_plate(
     layout: Layout | None = None,
     lines_px: int = 64,
     grey: bool = False,
+    writes: Sequence[str] = (),
 ) -> DrawnPlate:
-    """A plate of `region` with a random text; `lines_px` is the picture's height for each line of text.
+    """A plate of `region` with a random text, or one whose text boxes write what `writes` says, with gaps and
+    separators (`spelling`); `lines_px` is the picture's height for each line of text.
 
     A `grey` one is the same plate as a grey camera sees it, and is drawn faster.
     """
@@ -112,8 +115,8 @@ def draw_plate(
 
     ink = np.zeros((height, width), np.uint8)
     texts = []
-    for box in layout.texts:
-        text = region.draw_text(box.patterns[int(rng.integers(len(box.patterns)))], rng)
+    for n, box in enumerate(layout.texts):
+        text = writes[n] if writes else region.draw_text(box.patterns[int(rng.integers(len(box.patterns)))], rng)
         texts.append(region.label(text))
         _write(ink, text, box, pen, scale, rng)
     colour = _shade(paint.ink, rng, 18)
@@ -125,6 +128,14 @@ def draw_plate(
     standing = "".join(texts[n] for line in layout.standing for n in line) if layout.out_of_order else "".join(texts)
     places = tuple(_about([layout.texts[n] for n in line], scale) for line in layout.standing)
     return DrawnPlate(canvas, "".join(texts), region.code, layout.lines, standing, places)
+
+
+def draw_text(
+    text: Spelled, library: FontLibrary, rng: np.random.Generator, *, lines_px: int = 64, grey: bool = False
+) -> DrawnPlate:
+    """A plate that carries this text."""
+    way = text.pick(rng)
+    return draw_plate(way.region, library, rng, layout=way.layout, lines_px=lines_px, grey=grey, writes=way.writes)
 
 
 def _about(boxes: Sequence[TextBox], scale: float) -> Part:

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plate_ocr.recognition.unfold import side_by_side
-from plate_ocr.synthesis.drawing import DrawnPlate, draw_plate
+from plate_ocr.synthesis.drawing import DrawnPlate, draw_plate, draw_text
 from plate_ocr.synthesis.fonts import FontLibrary
 from plate_ocr.synthesis.region import Region, drawn_place
+from plate_ocr.synthesis.spelling import Spelled
 from plate_ocr.synthesis.weather import camera, frame, light
 
 
@@ -61,11 +62,14 @@ class CropGenerator:
         self._grey = grey
         self._unfold = unfold
 
-    def draw(self, seed: int | Sequence[int]) -> SyntheticCrop:
-        """The crop of this seed: the same seed gives the same crop."""
+    def draw(self, seed: int | Sequence[int], text: Spelled | None = None) -> SyntheticCrop:
+        """The crop of this seed, with this text where one is given: the same seed gives the same crop."""
         rng = np.random.default_rng(seed)
-        region = self._regions[drawn_place(self._ends, rng)]
-        plate = draw_plate(region, self._library, rng, lines_px=self._lines_px, grey=self._grey)
+        if text is None:
+            region = self._regions[drawn_place(self._ends, rng)]
+            plate = draw_plate(region, self._library, rng, lines_px=self._lines_px, grey=self._grey)
+        else:
+            plate = draw_text(text, self._library, rng, lines_px=self._lines_px, grey=self._grey)
         picture, lines = plate.picture, plate.lines
         if self._unfold and lines == 2 and rng.random() < self._unfold:
             picture, lines = _unfolded(plate, rng), 1

@@ -50,7 +50,9 @@ _KEYS = {
 }
 """What each part of a region's file may say. Anything else is a slip, and would be drawn as if it were not there."""
 
-_TOKEN = re.compile(r"\{(\w+)\}|(.)")
+TOKEN = re.compile(r"\{(\w+)\}|(.)")
+"""A token of a pattern: the name of an alphabet, or one character."""
+
 _DIGITS = "0123456789"
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -154,12 +156,10 @@ class Region:
 
     def draw_text(self, pattern: str, rng: np.random.Generator) -> str:
         """A text of a pattern, with its spaces and separators."""
-        return "".join(self._draw_token(match, rng) for match in _TOKEN.finditer(pattern))
+        return "".join(self._draw_token(match, rng) for match in TOKEN.finditer(pattern))
 
     def _draw_token(self, token: re.Match[str], rng: np.random.Generator) -> str:
-        if token[1]:
-            return str(self.alphabets[token[1]][int(rng.integers(len(self.alphabets[token[1]])))])
-        choices = {"#": _DIGITS, "@": self.letters, "?": _DIGITS + self.letters}.get(token[2], token[2])
+        choices = choices_of(self, token[1] or "", token[2] or "")
         return choices[int(rng.integers(len(choices)))]
 
 
@@ -179,14 +179,22 @@ def plain(text: str) -> str:
     return "".join(c for c in text if not c.isspace() and c not in SEPARATORS)
 
 
+def choices_of(region: Region, alphabet: str, character: str) -> Sequence[str]:
+    """What a token of a pattern may write: an entry of the region's `alphabet`, or what its one `character` stands
+    for."""
+    if alphabet:
+        return region.alphabets[alphabet]
+    return {"#": _DIGITS, "@": region.letters, "?": _DIGITS + region.letters}.get(character, character)
+
+
 def slots(region: Region, pattern: str) -> list[tuple[str, ...]]:
     """What may stand at each place of a pattern's text: separators and gaps are none."""
     places = []
-    for token in _TOKEN.finditer(pattern):
+    for token in TOKEN.finditer(pattern):
         if token[1]:
             places.append(tuple(region.label(entry) for entry in region.alphabets[token[1]]))
         elif token[2] in "#@?":
-            places.append(tuple({"#": _DIGITS, "@": region.letters, "?": _DIGITS + region.letters}[token[2]]))
+            places.append(tuple(choices_of(region, "", token[2])))
         elif plain(token[2]):
             places.append((token[2],))
     return places
@@ -278,7 +286,7 @@ def _layout(data: Mapping[str, Any], colours: Mapping[str, Any], alphabets: Mapp
         if x < 0 or y < 0 or x + w > width or y + h > height:
             raise ValueError(f"layout {data['name']!r}: the text box {entry['at']} leaves the plate {data['size']}")
         for pattern in entry["patterns"]:
-            for token in _TOKEN.finditer(pattern):
+            for token in TOKEN.finditer(pattern):
                 if token[1] and token[1] not in alphabets:
                     raise ValueError(f"layout {data['name']!r}: pattern {pattern!r} names no alphabet of this file")
         texts.append(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plate_ocr.plate import Corners
-from plate_ocr.synthesis.drawing import DrawnPlate, draw_plate
+from plate_ocr.synthesis.drawing import DrawnPlate, draw_plate, draw_text
 from plate_ocr.synthesis.fonts import FontLibrary
 from plate_ocr.synthesis.region import Region
+from plate_ocr.synthesis.spelling import Spelled
 from plate_ocr.synthesis.weather import blur, light
 
 Picture = NDArray[np.uint8]
@@ -49,16 +50,22 @@ class SceneGenerator:
         share = np.array(weights if weights is not None else [1.0] * len(regions), dtype=np.float64)
         self._regions, self._share, self._library = list(regions), share / share.sum(), library
 
-    def draw(self, seed: int | Sequence[int], *, vehicles: int | None = None) -> SyntheticScene:
-        """The scene of this seed, with one to three vehicles unless their number is given; 0 draws an empty road."""
+    def draw(
+        self, seed: int | Sequence[int], *, vehicles: int | None = None, texts: Iterator[Spelled] | None = None
+    ) -> SyntheticScene:
+        """The scene of this seed, with one to three vehicles unless their number is given; 0 draws an empty road. Their
+        plates carry the next of `texts`, which must not end, where these are given."""
         rng = np.random.default_rng(seed)
         canvas = _road(rng)
         count = int(rng.choice([1, 2, 3], p=[0.5, 0.35, 0.15])) if vehicles is None else vehicles
         slot = WIDTH / max(1, count)
         plates = []
         for i in range(count):
-            region = self._regions[int(rng.choice(len(self._regions), p=self._share))]
-            plate = draw_plate(region, self._library, rng, lines_px=96)
+            if texts is None:
+                region = self._regions[int(rng.choice(len(self._regions), p=self._share))]
+                plate = draw_plate(region, self._library, rng, lines_px=96)
+            else:
+                plate = draw_text(next(texts), self._library, rng, lines_px=96)
             size = float(rng.uniform(0.62, 0.92)) * min(slot, 620)
             centre = (slot * (i + 0.5) + rng.normal(0, 14), float(rng.uniform(0.6, 0.68)) * HEIGHT)
             corners = _vehicle(canvas, plate, centre, size, rng)

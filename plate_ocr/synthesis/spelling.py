@@ -1,0 +1,84 @@
+"""Given texts on plates: which layouts can carry them, and how each text box then writes its part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from plate_ocr.synthesis.region import NOWHERE, TOKEN, Layout, Region, TextBox, choices_of, drawn_place, plain
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """A text on a plate of this layout: what its text boxes write, with gaps and separators."""
+
+    region: Region
+    layout: Layout
+    writes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Spelled:
+    """A text and all its spellings; `ends` are the sums of their weights up to each."""
+
+    text: str
+    spellings: tuple[Spelling, ...]
+    ends: tuple[float, ...]
+
+    def pick(self, rng: np.random.Generator) -> Spelling:
+        """A spelling by weight."""
+        return self.spellings[drawn_place(self.ends, rng)]
+
+
+def spell(
+    texts: Iterable[str], regions: Sequence[Region], weights: Sequence[float] | None = None
+) -> tuple[list[Spelled], list[str]]:
+    """The texts that plates of these regions can carry, and those that none can. Regions count by `weights` and layouts
+    by theirs; plates of no country, which carry anything, only where no other does."""
+    shares = weights or [1.0] * len(regions)
+    spelled: list[Spelled] = []
+    strange: list[str] = []
+    for text in texts:
+        found = [
+            (Spelling(region, layout, writes), share * layout.weight / len(ways))
+            for region, share in zip(regions, shares, strict=True)
+            if share > 0
+            for layout in region.layouts
+            if (ways := list(_by_boxes(region, layout.texts, text)))
+            for writes in ways
+        ]
+        found = [way for way in found if way[0].region.code != NOWHERE] or found
+        if found:
+            ends = np.cumsum([weight for _, weight in found]).tolist()
+            spelled.append(Spelled(text, tuple(way for way, _ in found), tuple(ends)))
+        else:
+            strange.append(text)
+    return spelled, strange
+
+
+def _by_boxes(region: Region, boxes: Sequence[TextBox], text: str) -> Iterator[tuple[str, ...]]:
+    """What the boxes write, so that together they say the text."""
+    if not boxes:
+        if not text:
+            yield ()
+        return
+    for pattern in boxes[0].patterns:
+        tokens = [(token[1] or "", token[2] or "") for token in TOKEN.finditer(pattern)]
+        for written, rest in _by_tokens(region, tokens, text):
+            for others in _by_boxes(region, boxes[1:], rest):
+                yield (written, *others)
+
+
+def _by_tokens(region: Region, tokens: Sequence[tuple[str, str]], text: str) -> Iterator[tuple[str, str]]:
+    """What a pattern writes of the beginning of the text, and what is left of it."""
+    if not tokens:
+        yield "", text
+        return
+    (alphabet, character), *others = tokens
+    for drawn in choices_of(region, alphabet, character):
+        said = region.label(drawn) if alphabet else plain(drawn)
+        if text.startswith(said):
+            for written, rest in _by_tokens(region, others, text[len(said) :]):
+                yield drawn + written, rest
