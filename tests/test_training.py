@@ -250,6 +250,35 @@ def test_the_same_code_trains_on_other_backends(backend: str, tiny_crops: Path, 
     assert f"backend {backend}" in done.stdout
 
 
+def test_several_devices_share_each_batch_and_learn_what_one_does(tiny_crops: Path, tmp_path: Path) -> None:
+    """On two of XLA's processors in place of two GPUs."""
+    pytest.importorskip("jax", reason="jax is not installed")
+    code = (
+        "import functools, sys\nfrom pathlib import Path\nfrom plate_ocr.training import devices, fit\n"
+        "from plate_ocr.training.config import TrainConfig\n"
+        "fit.share_batches = functools.partial(devices.share_batches, kind='cpu')\n"
+        "fit.train(TrainConfig.load(Path(sys.argv[1])), Path(sys.argv[2]), workers=0)"
+    )
+
+    def trained(devices: int, batch: int) -> subprocess.CompletedProcess[str]:
+        config = tmp_path / "config.json"
+        # Five crops to score on: these need not be a multiple of the devices.
+        tiny_config(tiny_crops, epochs=1, batch=batch, dev_limit=5).save(config)
+        flags = {"KERAS_BACKEND": "jax", "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
+        command = [sys.executable, "-c", code, str(config), str(tmp_path / f"{devices}-{batch}")]
+        return subprocess.run(command, env={**os.environ, **flags}, capture_output=True, text=True, check=False)
+
+    one, two, odd = trained(1, 8), trained(2, 8), trained(2, 7)
+    assert one.returncode == 0, one.stderr
+    assert two.returncode == 0, two.stderr
+    assert "shared by" not in one.stdout
+    assert "batches of 8 are shared by 2 GPUs" in two.stdout
+    losses = [(tmp_path / name / "history.csv").read_text().splitlines()[1].split(",")[1] for name in ("1-8", "2-8")]
+    assert float(losses[0]) == pytest.approx(float(losses[1]), rel=1e-3)
+    assert odd.returncode == 1
+    assert "take a multiple of 2 (--batch)" in odd.stderr
+
+
 def test_the_fast_loss_is_keras_own() -> None:
     import keras
 

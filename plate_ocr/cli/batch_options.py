@@ -44,6 +44,7 @@ _OPTIONS = (
     detector_option,
     click.option(
         "--known",
+        "--allow-list",
         type=click.Path(path_type=Path),
         help="Text file of known plates, one a line: a reading that is nearly one of them is taken for it.",
     ),

@@ -24,6 +24,7 @@ from plate_ocr.recognition.preprocess import normalize, prepare
 from plate_ocr.training.attention import build_reader, classes_before
 from plate_ocr.training.companion import take_along
 from plate_ocr.training.config import TrainConfig
+from plate_ocr.training.devices import TOGETHER, filled, loss_of, predict, share_batches
 from plate_ocr.training.distillation import DistilledCtcLoss, StartReader
 from plate_ocr.training.epochs import EpochRecord, StayFinite, choose_dev, fit_epochs, make_optimizer, watch
 from plate_ocr.training.feed import Feed
@@ -34,9 +35,6 @@ from plate_ocr.training.run_config import ConfigError
 from plate_ocr.training.run_folder import CONFIG, LAST, begin, epochs_done, load_state, open_folder, writing
 from plate_ocr.training.samples import Batch, absent_fonts, make_batch, start_worker
 from plate_ocr.training.weights import freeze, layers_of, load_reader, take_weights
-
-DEV_BATCH = 128
-"""Dev crops that are read at once."""
 
 
 class EpochSeed(keras.callbacks.Callback):  # type: ignore[misc]
@@ -107,18 +105,18 @@ class DevScore(EpochRecord):
             self.model.stop_training = True
 
     def _remember(self, memory: Memory) -> dict[str, float]:
-        loss = self.model.evaluate(*as_input(self._head, memory.batch), batch_size=DEV_BATCH, verbose=0)
+        loss = loss_of(self.model, *as_input(self._head, memory.batch))
         result = self._read(normalize(memory.batch[0]), memory.texts)
-        return {"others_loss": float(loss), "others_plate_accuracy": result.plate_accuracy}
+        return {"others_loss": loss, "others_plate_accuracy": result.plate_accuracy}
 
     def _read(self, crops: NDArray[np.float32], labels: Sequence[str]) -> Score:
         if self._head == "attention":
             network = KerasAttention(self.model)
-            encoded = [network.encode(crops[i : i + DEV_BATCH]) for i in range(0, len(crops), DEV_BATCH)]
-            read = [text.classes for part in encoded for text in write_greedily(network, part, LONGEST)]
+            parts = (crops[i : i + TOGETHER] for i in range(0, len(crops), TOGETHER))
+            written = ((part, write_greedily(network, network.encode(filled(part)), LONGEST)) for part in parts)
+            read = [text.classes for part, texts in written for text in texts[: len(part)]]
         else:
-            logits = self.model.predict(crops, batch_size=DEV_BATCH, verbose=0)
-            read = [decoded.classes for decoded in greedy(logits)]
+            read = [decoded.classes for decoded in greedy(predict(self.model, crops))]
         texts = [self._alphabet.decode(classes) for classes in read]
         if self._head == "ctc" and not self._blank and not any(texts):
             self._blank = True
@@ -144,6 +142,7 @@ def train(
     """
     config = open_folder(run, config, resume=resume)
     watching = watch(tensorboard)
+    share_batches(config.batch, say)
     labels, dev = split_labels(config)
     first_epoch = epochs_done(run) if resume else 0
     start = StartReader(config.start, config.make_alphabet()) if config.distill else None

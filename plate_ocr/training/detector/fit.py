@@ -19,6 +19,7 @@ from plate_ocr.training.detector.config import DetectorConfig
 from plate_ocr.training.detector.network import CellLoss, build_detector
 from plate_ocr.training.detector.samples import make_batch, start_worker
 from plate_ocr.training.detector.scenes import Scene, read_backgrounds, read_scenes
+from plate_ocr.training.devices import share_batches
 from plate_ocr.training.epochs import EpochRecord, StayFinite, choose_dev, fit_epochs, make_optimizer, watch
 from plate_ocr.training.feed import Feed
 from plate_ocr.training.run_config import ConfigError
@@ -75,6 +76,7 @@ def train_detector(
     """
     config = open_folder(run, config, resume=resume)
     watching = watch(tensorboard)
+    share_batches(config.batch, say)
     scenes, backgrounds = read_scenes(config, config.splits), read_backgrounds(config, config.splits)
     # The closer look depends on a first one; it is scored with that, by `evaluate --scenes`.
     dev = read_scenes(config, config.dev_splits) if config.dev_splits and not config.closer else []
