@@ -15,6 +15,7 @@ import re
 import time
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import click
 import keras
@@ -32,6 +33,7 @@ from plate_ocr.training.config import Architecture, TrainConfig
 from plate_ocr.training.crnn import build_crnn
 from plate_ocr.training.export import export
 from plate_ocr.training.fit import train
+from plate_ocr.training.loss import CtcLoss
 from plate_ocr.training.run_folder import HISTORY
 from plate_ocr.training.weights import load_reader
 
@@ -67,6 +69,32 @@ def drawn() -> dict[str, Any]:
     return recurrent() | {"synthetic": 1.0, "labels": ()}
 
 
+@keras.saving.register_keras_serializable(package="experiments")
+class FocalCtcLoss(CtcLoss):
+    """What is read for certain already counts for less (Feng et al., "Focal CTC loss", 2019; exponent 2)."""
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """The loss of each row (N,)."""
+        loss = super().call(y_true, y_pred)
+        return loss * (1 - keras.ops.exp(-loss)) ** 2
+
+
+@keras.saving.register_keras_serializable(package="experiments")
+class CharacterCtcLoss(CtcLoss):
+    """A long text counts no more than a short one: the loss of a character, of eight."""
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """The loss of each row (N,)."""
+        length = keras.ops.sum(keras.ops.cast(y_true != 0, y_pred.dtype), axis=1)
+        return 8 * super().call(y_true, y_pred) / keras.ops.maximum(length, 1)
+
+
+LOSSES = {
+    ON_ITS_CONVOLUTIONS + "BiLSTM 96, focal loss": FocalCtcLoss,
+    ON_ITS_CONVOLUTIONS + "BiLSTM 96, loss of a character": CharacterCtcLoss,
+}
+"""Experiments that weigh the loss otherwise."""
+
 EXPERIMENTS: dict[str, dict[str, Any]] = {
     ON_ITS_CONVOLUTIONS + "BiLSTM 96": recurrent(),
     ON_ITS_CONVOLUTIONS + "LSTM 96, one way": recurrent(bidirectional=False),
@@ -78,6 +106,9 @@ EXPERIMENTS: dict[str, dict[str, Any]] = {
     ON_ITS_CONVOLUTIONS + "BiLSTM 96, attention": recurrent(head="attention"),
     ON_ITS_CONVOLUTIONS + "two BiLSTM 96": recurrent(lstm_units=(96, 96)),
     ON_ITS_CONVOLUTIONS + "BiLSTM 192": recurrent(lstm_units=(192,)),
+    **{name: recurrent() for name in LOSSES},
+    ON_ITS_CONVOLUTIONS + "one row of features": recurrent(strides=((2, 2), (2, 2), (1, 1), (2, 1), (1, 1), (6, 1))),
+    ON_ITS_CONVOLUTIONS + "three rows of features": recurrent(strides=((2, 2), (2, 2), (1, 1), (2, 1), (1, 1), (2, 1))),
     ON_ITS_CONVOLUTIONS + "input 48 x 128": recurrent(width=128),
     ON_ITS_CONVOLUTIONS + "input 48 x 192": recurrent(width=192),
     ON_ITS_CONVOLUTIONS + "input 48 x 224": recurrent(width=224),
@@ -208,7 +239,8 @@ def main(plates: Path, output: Path, steps: int, only: str, seed: int, curves: P
             config = dataclasses.replace(config, start=str(start))
         keras.utils.set_random_seed(seed)
         before = time.monotonic()
-        trained = train(config, run, workers=2)
+        with mock.patch("plate_ocr.training.fit.CtcLoss", LOSSES.get(name, CtcLoss)):
+            trained = train(config, run, workers=2)
         minutes = (time.monotonic() - before) / 60
         export(run)
         about = {"parameters": f"{trained.count_params():,}", "minutes": f"{minutes:.1f}"}

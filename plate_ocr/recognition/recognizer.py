@@ -26,7 +26,7 @@ from plate_ocr.recognition.region_classifier import RegionClassifier, combined
 from plate_ocr.recognition.unfold import unfolded
 from plate_ocr.recognition.views import other_views, vote
 
-HOPELESS, DOUBT = 0.005, 0.8
+HOPELESS, DOUBT = 0.005, 0.9
 """A crop is looked at again if the probability of its text lies between these. Below the first it is mostly no plate,
 and other views make none of it."""
 
