@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -38,15 +39,16 @@ def spell(
     """The texts that plates of these regions can carry, and those that none can. Regions count by `weights` and layouts
     by theirs; plates of no country, which carry anything, only where no other does."""
     shares = weights or [1.0] * len(regions)
+    spellers = [_Speller(region) for region in regions]
     spelled: list[Spelled] = []
     strange: list[str] = []
     for text in texts:
         found = [
-            (Spelling(region, layout, writes), share * layout.weight / len(ways))
-            for region, share in zip(regions, shares, strict=True)
+            (Spelling(speller.region, layout, writes), share * layout.weight / len(ways))
+            for speller, share in zip(spellers, shares, strict=True)
             if share > 0
-            for layout in region.layouts
-            if (ways := list(_by_boxes(region, layout.texts, text)))
+            for layout in speller.region.layouts
+            if (ways := list(speller.by_boxes(layout.texts, text)))
             for writes in ways
         ]
         found = [way for way in found if way[0].region.code != NOWHERE] or found
@@ -58,27 +60,46 @@ def spell(
     return spelled, strange
 
 
-def _by_boxes(region: Region, boxes: Sequence[TextBox], text: str) -> Iterator[tuple[str, ...]]:
-    """What the boxes write, so that together they say the text."""
-    if not boxes:
-        if not text:
-            yield ()
-        return
-    for pattern in boxes[0].patterns:
-        tokens = [(token[1] or "", token[2] or "") for token in TOKEN.finditer(pattern)]
-        for written, rest in _by_tokens(region, tokens, text):
-            for others in _by_boxes(region, boxes[1:], rest):
-                yield (written, *others)
+class _Speller:
+    """Writes texts with a region's patterns."""
 
+    def __init__(self, region: Region) -> None:
+        self.region = region
+        # What each entry reads as takes longer to find out than all the rest.
+        self._said = {
+            name: [(entry, region.label(entry)) for entry in entries] for name, entries in region.alphabets.items()
+        }
 
-def _by_tokens(region: Region, tokens: Sequence[tuple[str, str]], text: str) -> Iterator[tuple[str, str]]:
-    """What a pattern writes of the beginning of the text, and what is left of it."""
-    if not tokens:
-        yield "", text
-        return
-    (alphabet, character), *others = tokens
-    for drawn in choices_of(region, alphabet, character):
-        said = region.label(drawn) if alphabet else plain(drawn)
-        if text.startswith(said):
-            for written, rest in _by_tokens(region, others, text[len(said) :]):
+    def by_boxes(self, boxes: Sequence[TextBox], text: str) -> Iterator[tuple[str, ...]]:
+        """What the boxes write, so that together they say the text."""
+        if not boxes:
+            if not text:
+                yield ()
+            return
+        for pattern in boxes[0].patterns:
+            for written, rest in self._by_tokens(_tokens(pattern), text):
+                for others in self.by_boxes(boxes[1:], rest):
+                    yield (written, *others)
+
+    def _by_tokens(self, tokens: Sequence[tuple[str, str]], text: str) -> Iterator[tuple[str, str]]:
+        """What a pattern writes of the beginning of the text, and what is left of it."""
+        if not tokens:
+            yield "", text
+            return
+        (alphabet, character), *others = tokens
+        if alphabet:
+            fitting = [(entry, said) for entry, said in self._said[alphabet] if text.startswith(said)]
+        elif not plain(character):
+            fitting = [(character, "")]
+        else:
+            fits = text and text[0] in choices_of(self.region, "", character)
+            fitting = [(text[0], text[0])] if fits else []
+        for drawn, said in fitting:
+            for written, rest in self._by_tokens(others, text[len(said) :]):
                 yield drawn + written, rest
+
+
+@cache
+def _tokens(pattern: str) -> tuple[tuple[str, str], ...]:
+    """The name of an alphabet or one character, for each token of a pattern."""
+    return tuple((token[1] or "", token[2] or "") for token in TOKEN.finditer(pattern))
