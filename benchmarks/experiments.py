@@ -239,6 +239,7 @@ def main(plates: Path, output: Path, steps: int, only: str, seed: int, curves: P
             config = dataclasses.replace(config, start=str(start))
         keras.utils.set_random_seed(seed)
         before = time.monotonic()
+        # A run has no setting for its loss: none of these has earned one.
         with mock.patch("plate_ocr.training.fit.CtcLoss", LOSSES.get(name, CtcLoss)):
             trained = train(config, run, workers=2)
         minutes = (time.monotonic() - before) / 60

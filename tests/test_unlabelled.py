@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from plate_ocr.cli import main
-from plate_ocr.dataset.unlabelled import find_unlabelled
+from plate_ocr.dataset.unlabelled import Find, find_unlabelled, write_finds
 from plate_ocr.detection import NetworkDetector
 from plate_ocr.detection.quads import overlap
 from plate_ocr.labels import LabelledPhoto, LabelledPlate, read_photos
 from plate_ocr.photos import PhotoError
+from plate_ocr.plate import Corners
 from tests.conftest import SAMPLE
 
 SCENES = SAMPLE / "scenes" / "labels.csv"
@@ -100,3 +102,10 @@ def test_a_training_with_a_table_that_is_not_there_says_so(tmp_path: Path) -> No
     done = CliRunner().invoke(main, arguments)
     assert done.exit_code == 1
     assert "no.csv: no such file" in done.output
+
+
+def test_a_name_that_is_no_unicode_is_written_in_escapes(tmp_path: Path) -> None:
+    corners = Corners.of([(1, 2), (31, 2), (31, 12), (1, 12)])
+    write_finds([Find("street/\udcff.jpg", corners, 0.6, np.zeros((9, 9, 3), np.uint8))], tmp_path)
+    assert "street/\\xff.jpg,1.0,2.0" in (tmp_path / "unlabelled.csv").read_text(encoding="utf-8")
+    assert "street/\\xff.jpg,1.0,2.0" in (tmp_path / "review.html").read_text(encoding="utf-8")

@@ -79,7 +79,7 @@ class Find:
     @property
     def row(self) -> tuple[str, ...]:
         """The photo and the corners, as cells of a table."""
-        return self.name, *(f"{number:.1f}" for number in self.corners.array.ravel())
+        return printable(self.name), *(f"{number:.1f}" for number in self.corners.array.ravel())
 
 
 def find_unlabelled(photos: Iterable[LabelledPhoto], detector: Detector) -> Iterator[list[Find] | PhotoError]:

@@ -57,7 +57,7 @@ class NetworkDetector:
 
         With `again`, a photo in which no plate is found for certain is looked at again at half and double size, a small
         or large one always at double. With `thorough`, every photo is looked at at half, double and four times the
-        size: that takes some twenty times as long, and finds more that is no plate, too. With `refine`, a closer look
+        size: that is twenty times as many pixels, and finds more that is no plate, too. With `refine`, a closer look
         is taken at each plate by itself, with the network in the folder "closer" of the model's, or the shipped one.
         `engine` is what runs the networks: "onnxruntime", or "opencv", its dnn module, which computes the same and
         takes several times as long, for it starts anew with every size of photo and gains nothing by 8 bits. Raises

@@ -159,8 +159,14 @@ class Region:
         return "".join(self._draw_token(match, rng) for match in TOKEN.finditer(pattern))
 
     def _draw_token(self, token: re.Match[str], rng: np.random.Generator) -> str:
-        choices = choices_of(self, token[1] or "", token[2] or "")
+        choices = self.choices(token)
         return choices[int(rng.integers(len(choices)))]
+
+    def choices(self, token: re.Match[str]) -> Sequence[str]:
+        """What a token of a pattern may write."""
+        if token[1]:
+            return self.alphabets[token[1]]
+        return {"#": _DIGITS, "@": self.letters, "?": _DIGITS + self.letters}.get(token[2], token[2])
 
 
 def pick(choices: tuple[_Weighted, ...], rng: np.random.Generator) -> _Weighted:
@@ -179,24 +185,14 @@ def plain(text: str) -> str:
     return "".join(c for c in text if not c.isspace() and c not in SEPARATORS)
 
 
-def choices_of(region: Region, alphabet: str, character: str) -> Sequence[str]:
-    """What a token of a pattern may write: an entry of the region's `alphabet`, or what its one `character` stands
-    for."""
-    if alphabet:
-        return region.alphabets[alphabet]
-    return {"#": _DIGITS, "@": region.letters, "?": _DIGITS + region.letters}.get(character, character)
-
-
 def slots(region: Region, pattern: str) -> list[tuple[str, ...]]:
     """What may stand at each place of a pattern's text: separators and gaps are none."""
     places = []
     for token in TOKEN.finditer(pattern):
         if token[1]:
             places.append(tuple(region.label(entry) for entry in region.alphabets[token[1]]))
-        elif token[2] in "#@?":
-            places.append(tuple(choices_of(region, "", token[2])))
         elif plain(token[2]):
-            places.append((token[2],))
+            places.append(tuple(region.choices(token)))
     return places
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 
-from plate_ocr.synthesis.region import NOWHERE, TOKEN, Layout, Region, TextBox, choices_of, drawn_place, plain
+from plate_ocr.synthesis.region import NOWHERE, TOKEN, Layout, Region, TextBox, drawn_place, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +23,8 @@ class Spelling:
 
 @dataclass(frozen=True, slots=True)
 class Spelled:
-    """A text and all its spellings; `ends` are the sums of their weights up to each."""
+    """All spellings of a text; `ends` are the sums of their weights up to each."""
 
-    text: str
     spellings: tuple[Spelling, ...]
     ends: tuple[float, ...]
 
@@ -54,7 +54,7 @@ def spell(
         found = [way for way in found if way[0].region.code != NOWHERE] or found
         if found:
             ends = np.cumsum([weight for _, weight in found]).tolist()
-            spelled.append(Spelled(text, tuple(way for way, _ in found), tuple(ends)))
+            spelled.append(Spelled(tuple(way for way, _ in found), tuple(ends)))
         else:
             strange.append(text)
     return spelled, strange
@@ -81,18 +81,18 @@ class _Speller:
                 for others in self.by_boxes(boxes[1:], rest):
                     yield (written, *others)
 
-    def _by_tokens(self, tokens: Sequence[tuple[str, str]], text: str) -> Iterator[tuple[str, str]]:
+    def _by_tokens(self, tokens: Sequence[re.Match[str]], text: str) -> Iterator[tuple[str, str]]:
         """What a pattern writes of the beginning of the text, and what is left of it."""
         if not tokens:
             yield "", text
             return
-        (alphabet, character), *others = tokens
-        if alphabet:
-            fitting = [(entry, said) for entry, said in self._said[alphabet] if text.startswith(said)]
-        elif not plain(character):
-            fitting = [(character, "")]
+        token, *others = tokens
+        if token[1]:
+            fitting = [(entry, said) for entry, said in self._said[token[1]] if text.startswith(said)]
+        elif not plain(token[2]):
+            fitting = [(token[2], "")]
         else:
-            fits = text and text[0] in choices_of(self.region, "", character)
+            fits = text and text[0] in self.region.choices(token)
             fitting = [(text[0], text[0])] if fits else []
         for drawn, said in fitting:
             for written, rest in self._by_tokens(others, text[len(said) :]):
@@ -100,6 +100,5 @@ class _Speller:
 
 
 @cache
-def _tokens(pattern: str) -> tuple[tuple[str, str], ...]:
-    """The name of an alphabet or one character, for each token of a pattern."""
-    return tuple((token[1] or "", token[2] or "") for token in TOKEN.finditer(pattern))
+def _tokens(pattern: str) -> tuple[re.Match[str], ...]:
+    return tuple(TOKEN.finditer(pattern))
