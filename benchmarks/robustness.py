@@ -120,6 +120,23 @@ def mirrored_lamp(crop: Picture, rng: np.random.Generator) -> Picture:
     return u8(crop + 150 * np.exp(-(across**2) - down**2))
 
 
+def infrared_lamp(crop: Picture, rng: np.random.Generator) -> Picture:
+    """As an infrared camera sees it at night."""
+    high, wide = crop.shape
+    return infrared(crop, (rng.uniform(0.2, 0.8) * wide, rng.uniform(0, 1) * high), high, rng)
+
+
+def infrared(picture: Picture, middle: tuple[float, float], plate: float, rng: np.random.Generator) -> Picture:
+    """What is white throws the light of a lamp back, the more the nearer to its middle, and bleeds; what is grey does
+    less so. `plate` is about the height of what it shines on, in pixels."""
+    y, x = np.mgrid[: picture.shape[0], : picture.shape[1]]
+    away = np.hypot(x - middle[0], y - middle[1]) / (4 * plate)
+    back = (picture / max(1.0, np.percentile(picture, 95))) ** 2 / (1 + away**2)
+    side = max(1, round(0.15 * plate))
+    seen = u8(320 * back)
+    return u8(seen + 0.3 * cv2.blur(seen, (side, side)) + rng.normal(0, 3, picture.shape))
+
+
 def loose(crop: Picture, _: np.random.Generator) -> Picture:
     """30 % of its height more on every side."""
     rim = int(0.3 * crop.shape[0])
@@ -147,6 +164,7 @@ WAYS: dict[str, Way] = {
     "a 16th of the light": night(1 / 16, 3),
     "half in the shade": half_in_shade,
     "a lamp mirrored": mirrored_lamp,
+    "under an infrared lamp": infrared_lamp,
     "30 % wider": loose,
     "6 % cut off": tight,
     "JPEG of quality 15": jpeg(15),

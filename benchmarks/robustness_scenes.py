@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
-from robustness import by_chance, night, seeded, streaked, u8
+from robustness import by_chance, infrared, night, seeded, streaked, u8
 
 from plate_ocr.cli import fails_cleanly
 from plate_ocr.cli.options import comma_names
@@ -84,6 +84,13 @@ def mirrored_lamp(photo: Picture, quads: Quads, rng: np.random.Generator) -> tup
     return u8(photo + 170 * np.exp(-(((x - left) / (0.25 * long)) ** 2) - ((y - top) / (0.25 * long)) ** 2)), quads
 
 
+def infrared_lamp(photo: Picture, quads: Quads, rng: np.random.Generator) -> tuple[Picture, Quads]:
+    """As an infrared camera sees it at night, whose lamp shines near the plate."""
+    long, high = (float(np.linalg.norm(quads[0][i] - quads[0][0])) for i in (1, 3))
+    left, top = quads[0].mean(axis=0) + rng.uniform(-1, 1, 2) * long
+    return infrared(photo, (left, top), high, rng), quads
+
+
 WAYS: dict[str, Way] = {
     "as they are": lambda photo, quads, _: (photo, quads),
     "a tenth of the light": lit(0.1, 2.5),
@@ -96,6 +103,7 @@ WAYS: dict[str, Way] = {
     "a third of the size": scaled(1 / 3),
     "a shade's edge across the plate": in_shade,
     "a lamp mirrored in it": mirrored_lamp,
+    "under an infrared lamp": infrared_lamp,
     "turned by 20 degrees": turned(20),
 }
 

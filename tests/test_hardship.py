@@ -70,7 +70,7 @@ def test_a_share_of_the_samples_is_hard() -> None:
     )
     assert len(plain) == len(hard) == config.batch
     assert np.abs(plain[0].astype(int) - hard[0]).mean() > 3
-    with pytest.raises(ConfigError, match="hardship and unfold are shares from 0 to 1"):
+    with pytest.raises(ConfigError, match="hardship is a number from 0 to 1"):
         TrainConfig(synthetic=1, hardship=2)
 
 

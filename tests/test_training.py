@@ -393,7 +393,7 @@ def test_augmentation_takes_colour_and_grey_and_blows_no_crop_up(shape: tuple[in
 def test_settings_without_their_teacher_are_refused() -> None:
     with pytest.raises(ConfigError, match="teacher"):
         TrainConfig(synthetic=1, permute=0.5)
-    with pytest.raises(ConfigError, match="shares from 0 to 1"):
+    with pytest.raises(ConfigError, match="permute is a number from 0 to 1"):
         TrainConfig(synthetic=1, permute=2, teacher="reader")
     with pytest.raises(ConfigError, match="residual"):
         Architecture(residual=(1,))

@@ -112,5 +112,5 @@ def test_the_share_is_a_setting_of_a_run() -> None:
         for share in (0.0, 1.0)
     ]
     assert not np.array_equal(*crops)
-    with pytest.raises(ConfigError, match="unfold are shares from 0 to 1"):
+    with pytest.raises(ConfigError, match="unfold is a number from 0 to 1"):
         dataclasses.replace(config, unfold=1.5)

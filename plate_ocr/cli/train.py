@@ -33,6 +33,7 @@ from plate_ocr.cli.options import carry_out, cell_option, run_options, run_setti
     "--hardship", type=float, help="Share of samples made hard to read: far, blurred, dark, in shade, 0 to 1."
 )
 @click.option("--unfold", type=float, help="Share of drawn plates of two lines shown with them side by side, 0 to 1.")
+@click.option("--balance", type=float, help="How much more often labelled crops with rare characters are seen, 0 to 1.")
 @click.option(
     "--alphabet",
     help="The characters to learn; 'labels' takes those that occur in the labels, '+ÄÖ' adds to those of --from.",

@@ -34,6 +34,12 @@ UNITS = re.compile(r"[\ufb50-\ufdff\ufe70-\ufeff]+|.", re.DOTALL)
 GREY = np.array((0.114, 0.587, 0.299), np.float32)
 """What blue, green and red give to grey, as in OpenCV's conversion."""
 
+INFRARED = np.array((0.05, 0.2, 0.75), np.float32)
+"""What they give beside an infrared lamp, about: colours are the paler the redder they are, and soot is black."""
+
+LEGIBLE = 50.0
+"""Text that differs from its plate by fewer grey values than this has all but vanished."""
+
 TWINS = {"O": "O0", "0": "O0", "I": "I1", "1": "I1"}
 
 
@@ -86,12 +92,14 @@ def draw_plate(
     layout: Layout | None = None,
     lines_px: int = 64,
     grey: bool = False,
+    infrared: bool = False,
     writes: Sequence[str] = (),
 ) -> DrawnPlate:
     """A plate of `region` with a random text, or one whose text boxes write what `writes` says, with gaps and
     separators (`spelling`); `lines_px` is the picture's height for each line of text.
 
-    A `grey` one is the same plate as a grey camera sees it, and is drawn faster.
+    A `grey` one is the same plate as a grey camera sees it, and is drawn faster. An `infrared` one is grey, too: as
+    infrared light shows its colours, unless nobody could read it so.
     """
     layout = layout or region.draw_layout(rng)
     paint = pick(layout.paints, rng)
@@ -120,7 +128,9 @@ def draw_plate(
         texts.append(region.label(text))
         _write(ink, text, box, pen, scale, rng)
     colour = _shade(paint.ink, rng, 18)
-    if grey:
+    if infrared and abs((colour - canvas.mean(axis=(0, 1))) @ INFRARED) >= LEGIBLE:
+        canvas, colour = np.asarray(cv2.transform(canvas, INFRARED[None]), dtype=np.uint8), colour @ INFRARED
+    elif grey or infrared:
         # Only what is beside the text takes three channels to draw.
         canvas, colour = to_grey(canvas), colour @ GREY
     _emboss(canvas, ink, rng)
@@ -131,11 +141,26 @@ def draw_plate(
 
 
 def draw_text(
-    text: Spelled, library: FontLibrary, rng: np.random.Generator, *, lines_px: int = 64, grey: bool = False
+    text: Spelled,
+    library: FontLibrary,
+    rng: np.random.Generator,
+    *,
+    lines_px: int = 64,
+    grey: bool = False,
+    infrared: bool = False,
 ) -> DrawnPlate:
     """A plate that carries this text."""
     way = text.pick(rng)
-    return draw_plate(way.region, library, rng, layout=way.layout, lines_px=lines_px, grey=grey, writes=way.writes)
+    return draw_plate(
+        way.region,
+        library,
+        rng,
+        layout=way.layout,
+        lines_px=lines_px,
+        grey=grey,
+        infrared=infrared,
+        writes=way.writes,
+    )
 
 
 def _about(boxes: Sequence[TextBox], scale: float) -> Part:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,7 +14,10 @@ from plate_ocr.synthesis.drawing import DrawnPlate, draw_plate, draw_text
 from plate_ocr.synthesis.fonts import FontLibrary
 from plate_ocr.synthesis.region import Region, drawn_place
 from plate_ocr.synthesis.spelling import Spelled
-from plate_ocr.synthesis.weather import camera, frame, light
+from plate_ocr.synthesis.weather import camera, frame, infrared, light, whole
+
+INFRARED = 0.05
+"""How many crops are of an infrared camera. It is drawn apart, so that all others are as they would be without."""
 
 
 @dataclass(frozen=True)
@@ -64,20 +68,28 @@ class CropGenerator:
 
     def draw(self, seed: int | Sequence[int], text: Spelled | None = None) -> SyntheticCrop:
         """The crop of this seed, with this text where one is given: the same seed gives the same crop."""
-        rng = np.random.default_rng(seed)
+        rng, apart = np.random.default_rng(seed), np.random.default_rng(np.random.SeedSequence(seed).spawn(1)[0])
+        lamp = apart.random() < INFRARED
         if text is None:
             region = self._regions[drawn_place(self._ends, rng)]
-            plate = draw_plate(region, self._library, rng, lines_px=self._lines_px, grey=self._grey)
+            plate = draw_plate(region, self._library, rng, lines_px=self._lines_px, grey=self._grey, infrared=lamp)
         else:
-            plate = draw_text(text, self._library, rng, lines_px=self._lines_px, grey=self._grey)
+            plate = draw_text(text, self._library, rng, lines_px=self._lines_px, grey=self._grey, infrared=lamp)
         picture, lines = plate.picture, plate.lines
         if self._unfold and lines == 2 and rng.random() < self._unfold:
             picture, lines = _unfolded(plate, rng), 1
         lit = light(picture, rng)
         # From what a far gate camera gives to a phone held close.
         height = self._lines_px * np.exp(rng.uniform(np.log(0.26), np.log(1.5))) * (1.0 if lines == 1 else 1.5)
-        crop = frame(lit, rng, width=height * lit.shape[1] / lit.shape[0], backgrounds=self._backgrounds)
+        width = height * lit.shape[1] / lit.shape[0]
+        # Nothing else throws the lamp's light back as a plate does.
+        ambient = apart.uniform(0.1, 0.7) if lamp else 1.0
+        crop = frame(lit, rng, width=width, backgrounds=self._backgrounds, ambient=ambient)
+        if lamp:
+            crop = infrared(crop, whole(crop), apart)
         seen = camera(crop, rng, strength=self._strength)
+        if seen.ndim == 2 and not self._grey:
+            seen = np.asarray(cv2.cvtColor(seen, cv2.COLOR_GRAY2BGR), dtype=np.uint8)
         return SyntheticCrop(seen, plate.text, plate.region, lines, plate.standing)
 
 

@@ -1,5 +1,5 @@
 """What makes plates hard to read now and then, and worse than `weather` has it: far away, moved, half in the shade,
-blinded by a light, in the dark, burnt out.
+blinded by a light, in the dark, burnt out, under an infrared lamp.
 
 It befalls real crops and photos as well as drawn ones: people photograph and label plates that they can read well.
 """
@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from plate_ocr.synthesis import weather
-from plate_ocr.synthesis.weather import Picture, Place, clip, compressed, whole
+from plate_ocr.synthesis.weather import Picture, Place, clip, compressed, infrared, whole
 
 LARGEST = 56.0
 """Larger pictures are shrunk to this first, as a reader would, so that what follows is as bad for all of them."""
@@ -70,7 +70,15 @@ def bright(picture: Picture, _place: Place, rng: np.random.Generator) -> Picture
 
 Kind = Callable[[Picture, Place, np.random.Generator], Picture]
 
-KINDS: dict[Kind, float] = {shade: 0.24, glare: 0.15, moved: 0.2, far: 0.23, bright: 0.05, dark: 0.13}
+KINDS: dict[Kind, float] = {
+    infrared: 0.08,
+    shade: 0.22,
+    glare: 0.14,
+    moved: 0.19,
+    far: 0.2,
+    bright: 0.05,
+    dark: 0.12,
+}
 """How often each, in the order in which they come: light, then optics, then the sensor."""
 
 

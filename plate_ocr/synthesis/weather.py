@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from plate_ocr.recognition.preprocess import to_grey
 from plate_ocr.synthesis.region import drawn_place
 
 Picture = NDArray[np.uint8]
@@ -63,6 +64,26 @@ def glare(picture: Picture, place: Place, rng: np.random.Generator) -> NDArray[n
     across, down = spread * rng.uniform(0.6, 2.5), spread * rng.uniform(0.6, 1.5)
     away = ((x - rng.uniform(0, place.width)) / across) ** 2 + ((y - rng.uniform(0, place.height)) / down) ** 2
     return np.asarray(np.exp(-away), dtype=np.float32)
+
+
+def infrared(picture: Picture, place: Place, rng: np.random.Generator) -> Picture:
+    """At night, lit by an infrared lamp beside the camera: what throws light back to where it came from is white and
+    bleeds, the rest is next to black, and the lamp shines on some of it only. Grey, in as many channels as before."""
+    y, x = _from_corner(picture, place)
+    grey = to_grey(picture).astype(np.float32)
+    top, left = max(0, round(place.top)), max(0, round(place.left))
+    plate = grey[top : round(place.top + place.height), left : round(place.left + place.width)]
+    white = max(30.0, float(np.percentile(plate if plate.size else grey, 95)))
+    seen = np.power(grey / np.float32(white), np.float32(rng.uniform(1.2, 2.6)))
+    spread = place.unit * np.exp(rng.uniform(np.log(2.0), np.log(8.0)))
+    across = x - np.float32(place.width * rng.uniform(0.1, 0.9))
+    down = y - np.float32(place.height * rng.uniform(-0.2, 1.2))
+    ambient = np.float32(rng.uniform(0.02, 0.4))
+    spot = ambient + (1 - ambient) * np.exp((across**2 + down**2) / np.float32(-2 * spread**2))
+    lit = clip(seen * spot * np.float32(255 * rng.uniform(0.75, 1.6)))
+    bleeding = cv2.GaussianBlur(lit, (0, 0), max(0.3, place.unit * rng.uniform(0.04, 0.25)))
+    glowing = clip(lit + np.float32(rng.uniform(0.0, 0.45)) * bleeding)
+    return glowing if picture.ndim == 2 else np.repeat(glowing[..., None], picture.shape[2], axis=2)
 
 
 def layers(field: NDArray[np.float32], picture: Picture) -> NDArray[np.float32]:
@@ -126,10 +147,18 @@ def photographed(shape: tuple[int, int], photos: Sequence[Picture], rng: np.rand
     return np.asarray(piece, dtype=np.uint8)
 
 
-def frame(plate: Picture, rng: np.random.Generator, *, width: float, backgrounds: Sequence[Picture] = ()) -> Picture:
+def frame(
+    plate: Picture,
+    rng: np.random.Generator,
+    *,
+    width: float,
+    backgrounds: Sequence[Picture] = (),
+    ambient: float = 1.0,
+) -> Picture:
     """The plate as a detector or a person would have cropped it: `width` pixels wide, tight or loose, tilted or not.
 
-    Around it is a piece of one of the photos `backgrounds`, BGR or grey as the plate is, or what `surroundings` draws.
+    Around it is a piece of one of the photos `backgrounds`, BGR or grey as the plate is, or what `surroundings` draws,
+    in so much of the plate's light as `ambient` says.
     """
     h, w = plate.shape[:2]
     kind = drawn_place((0.35, 0.65, 0.85, 1.0), rng)
@@ -162,6 +191,8 @@ def frame(plate: Picture, rng: np.random.Generator, *, width: float, backgrounds
     canvas = photographed((out_h, out_w), backgrounds, rng) if real else surroundings((out_h, out_w), rng)
     if plate.ndim < canvas.ndim:
         canvas = np.asarray(cv2.cvtColor(canvas, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
+    if ambient != 1:
+        canvas = clip(canvas * ambient)
     # Shrink by area averaging first: a warp alone samples single pixels and aliases.
     if w > 1.6 * width:
         shrink = 1.2 * width / w

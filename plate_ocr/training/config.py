@@ -88,11 +88,13 @@ class TrainConfig(RunConfig):
     their plates out, where it finds them whole. `strength` says how bad the camera of drawn plates is (0: none),
     and `hardship` is the share of all samples that are made as hard to read as some photos are
     (`synthesis.hardship`); `unfold` is the share of drawn plates of two lines that have them side by side
-    (`recognition.unfold`). Of weights that the run starts from, the first `freeze` convolutions stay as they are,
-    and plates that they read right are to be read with the same probabilities, which counts `distill` as much as
-    the labels. The run stops after `patience` epochs without a better dev score, and keeps the "best" weights or
-    the "last". With `mixed_precision`, the network computes in 16 bits where that is safe. With `companion`, the
-    reader that the run starts from goes with it, and reads what is no plate of the labels' regions.
+    (`recognition.unfold`). With `balance`, real crops whose text has a character where few others of their source
+    have it are seen more often: with 0 all alike, with 1 as if that were not rare. Of weights that the run starts from,
+    the first `freeze` convolutions stay as they are, and plates that they read right are to be read with the same
+    probabilities, which counts `distill` as much as the labels. The run stops after `patience` epochs without a
+    better dev score, and keeps the "best" weights or the "last". With `mixed_precision`, the network computes in 16
+    bits where that is safe. With `companion`, the reader that the run starts from goes with it, and reads what is no
+    plate of the labels' regions.
     """
 
     labels: tuple[str, ...] = ()
@@ -110,6 +112,7 @@ class TrainConfig(RunConfig):
     strength: float = 1.0
     hardship: float = 0.0
     unfold: float = 0.0
+    balance: float = 0.0
     freeze: int = 0
     distill: float = 0.0
     patience: int = 10
@@ -129,10 +132,9 @@ class TrainConfig(RunConfig):
             raise ConfigError(f"rehearse is a share from 0 to below 1, not {self.rehearse}")
         if not 0 <= self.dev_fraction < 1:
             raise ConfigError(f"dev_fraction is a share from 0 to below 1, not {self.dev_fraction}")
-        if not all(
-            0 <= share <= 1 for share in (self.permute, self.distrust, self.straighten, self.hardship, self.unfold)
-        ):
-            raise ConfigError("permute, distrust, straighten, hardship and unfold are shares from 0 to 1")
+        for name in ("permute", "distrust", "straighten", "hardship", "unfold", "balance"):
+            if not 0 <= (share := getattr(self, name)) <= 1:
+                raise ConfigError(f"{name} is a number from 0 to 1, not {share}")
         if self.strength < 0:
             raise ConfigError(f"strength is a number from 0 on, not {self.strength}")
         if not 0 <= self.nothing < 1:

@@ -2,14 +2,44 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from plate_ocr.labels import Label, LabelError, read_labels
 from plate_ocr.recognition.alphabet import LONGEST, Alphabet, steps_needed
 from plate_ocr.training.config import TrainConfig
+
+RAREST = 16.0
+"""What is rarer than this by an even share counts no more: it may be an error in a label."""
+
+
+def sampling_weights(labels: Sequence[Label], balance: float = 0.0) -> NDArray[np.float64]:
+    """How often each row is to be drawn, (N,) float64, in no unit.
+
+    A source counts by the square root of its rows: a large one counts for more than a small one, without drowning it.
+    Within a source, with `balance`, rows are drawn the more often the rarer the rarest of their characters is at its
+    place, among texts of that length: by 1 in proportion to how much rarer than an even share, by 0 all alike.
+    """
+    seen: dict[tuple[str, int, int], Counter[str]] = defaultdict(Counter)
+    for label in labels:
+        for place, character in enumerate(label.text):
+            seen[label.source, len(label.text), place][character] += 1
+    weights = np.ones(len(labels))
+    for i, label in enumerate(labels):
+        counts = (seen[label.source, len(label.text), place] for place in range(len(label.text)))
+        rarity = (c.total() / len(c) / c[character] for c, character in zip(counts, label.text, strict=True))
+        weights[i] = min(RAREST, max(rarity, default=1.0)) ** balance
+    totals: dict[str, float] = defaultdict(float)
+    rows: Counter[str] = Counter()
+    for label, weight in zip(labels, weights.tolist(), strict=True):
+        totals[label.source] += weight
+        rows[label.source] += 1
+    scale = np.array([rows[label.source] ** 0.5 / totals[label.source] for label in labels])
+    return np.asarray(weights * scale)
 
 
 def split_labels(config: TrainConfig) -> tuple[list[Label], list[Label]]:

@@ -5,7 +5,6 @@ Batch `index` of epoch `epoch` is a function of the seed alone: a resumed run se
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from plate_ocr.synthesis.region import available, drawn_place, load_regions
 from plate_ocr.training.augmentation import Augment
 from plate_ocr.training.config import TrainConfig
 from plate_ocr.training.nothing import Nothing
+from plate_ocr.training.rows import sampling_weights
 from plate_ocr.training.teacher import Lesson, consult
 
 Batch = tuple[NDArray[np.uint8], NDArray[np.int32]]
@@ -107,9 +107,7 @@ class Samples:
                 permute=bool(config.permute),
                 straighten=bool(config.straighten),
             )
-        # The square root lets a large source count for more than a small one, without drowning it.
-        counts = Counter(label.source for label in labels)
-        share = np.array([counts[label.source] ** -0.5 for label in labels])
+        share = sampling_weights(labels, config.balance)
         share[list(self._lesson.distrusted)] = 0
         self._ends = share.cumsum().tolist()
         self._nothing = Nothing((*config.backgrounds, *config.scenes), config.splits) if config.nothing else None
