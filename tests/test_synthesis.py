@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from plate_ocr.cli import main
 from plate_ocr.recognition.alphabet import Alphabet, normalize
 from plate_ocr.recognition.preprocess import to_grey
-from plate_ocr.synthesis.drawing import Pen, draw_plate
+from plate_ocr.synthesis.drawing import draw_plate
 from plate_ocr.synthesis.fonts import FontError, FontLibrary, hangul_of, read_glyph_sets
 from plate_ocr.synthesis.generator import CropGenerator
+from plate_ocr.synthesis.lettering import Pen
 from plate_ocr.synthesis.region import Region, RegionError, drawn_place, load_region, load_regions
 from plate_ocr.synthesis.scenes import HEIGHT, WIDTH, SceneGenerator
 
