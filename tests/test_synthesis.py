@@ -220,6 +220,27 @@ def test_a_region_is_one_file_and_no_code(tmp_path: Path, library: FontLibrary) 
     assert len(crop.text) == 4
 
 
+def test_a_field_lies_under_the_text_and_words_may_have_a_colour_of_their_own(
+    tmp_path: Path, library: FontLibrary
+) -> None:
+    path = tmp_path / "field.yaml"
+    decor = """
+    field: {at: [100, 10, 400, 90], colour: "#ff0000"}
+    words: [{at: [10, 10, 60, 60], text: [M], colour: "#0000ff"}]
+"""
+    text = MINIMAL.replace("[20, 20, 480, 70]", "[120, 20, 360, 70]")
+    path.write_text(text.replace("    texts:", decor.strip("\n") + "\n    texts:"))
+    for seed in range(5):
+        plate = draw_plate(load_region(path), library, np.random.default_rng(seed)).picture.astype(int)
+        blue, _, red = (plate[..., channel] > 150 for channel in range(3))
+        high, wide = blue.shape
+        under = np.zeros((high, wide), bool)
+        under[round(high * 0.12) : round(high * 0.88), round(wide * 0.21) : round(wide * 0.94)] = True
+        assert (red & ~blue)[under].mean() > 0.5
+        assert not (red & ~blue)[:, : round(wide * 0.17)].any()
+        assert (blue & ~red)[:, : round(wide * 0.17)].any(), "the word"
+
+
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**31))
 def test_the_seed_fixes_the_crop(seed: int, library: FontLibrary) -> None:

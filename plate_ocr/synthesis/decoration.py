@@ -33,13 +33,16 @@ def decorate(
     scale: float,
     rng: np.random.Generator,
 ) -> None:
-    """Border, strip, band, bolts, seals, stickers and small words: what is on a plate beside its text."""
+    """A field, border, strip, band, bolts, seals, stickers and small words: what is on a plate beside its text."""
     decor = layout.decor
     height, width = canvas.shape[:2]
 
     def happens(entry: dict[str, Any]) -> bool:
         return bool(rng.random() < entry.get("chance", 1.0))
 
+    if field := decor.get("field"):
+        x, y, w, h = (round(v * scale) for v in field["at"])
+        cv2.rectangle(canvas, (x, y), (x + w, y + h), _colour(field["colour"], paint), -1)
     if (band := decor.get("band")) and happens(band):
         bottom = round(band["height"] * scale)
         cv2.rectangle(canvas, (0, 0), (width, bottom), _colour(band["colour"], paint), -1)
@@ -74,7 +77,8 @@ def decorate(
             box = TextBox(tuple(map(float, entry["at"])), (), bool(entry.get("stack")), 1)  # type: ignore[arg-type]
             text = entry["text"]
             chosen = region.draw_text(text, rng) if isinstance(text, str) else str(text[int(rng.integers(len(text)))])
-            words(canvas, chosen, box, pen, scale, varied(paint.ink, rng, 40), rng)
+            tint = parse_colour(entry["colour"]) if "colour" in entry else paint.ink
+            words(canvas, chosen, box, pen, scale, varied(tint, rng, 40), rng)
     for entry in decor.get("stickers", ()):
         if happens(entry):
             x, y, w, h = (round(v * scale) for v in entry["at"])

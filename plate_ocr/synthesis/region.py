@@ -38,15 +38,16 @@ SEPARATORS = "-·.:"
 
 _KEYS = {
     "file": "region name fonts glyphs alphabets letters reads colours layouts",
-    "layouts": "name weight size colours background bar texts border bolts strip band seals stickers rules words",
+    "layouts": "name weight size colours background bar texts field border bolts strip band seals stickers rules words",
     "colours": "plate ink weight",
     "texts": "at patterns stack small wide cell",
+    "field": "at colour",
     "border": "inset width radius colour chance",
     "strip": "width colour text chance right",
     "band": "height colour text chance",
     "seals": "at radius chance",
     "stickers": "at chance number",
-    "words": "at text stack chance",
+    "words": "at text stack chance colour",
 }
 """What each part of a region's file may say. Anything else is a slip, and would be drawn as if it were not there."""
 
@@ -297,7 +298,7 @@ def _layout(data: Mapping[str, Any], colours: Mapping[str, Any], alphabets: Mapp
         )
     decor = {
         key: data[key]
-        for key in ("border", "bolts", "strip", "band", "seals", "stickers", "rules", "words")
+        for key in ("field", "border", "bolts", "strip", "band", "seals", "stickers", "rules", "words")
         if key in data
     }
     for part in decor.keys() & _KEYS.keys():
